@@ -1,0 +1,12 @@
+"""Everything the exercises share comes from the plugins in `fixtures/`, one concern a file."""
+
+pytest_plugins = [
+    "pytester",
+    "fixtures.benchmarks",
+    "fixtures.datasets",
+    "fixtures.figures",
+    "fixtures.imports",
+    "fixtures.randomness",
+    "fixtures.selection",
+    "fixtures.summary",
+]
