@@ -153,6 +153,7 @@ def test_the_rule_predicts_all_7225_pairs():
         ((2,), lambda i, j, k: (5 * i + j) + k),
     ],
     ids=str,
+    ids=["inner axis", "middle axis", "two axes"],
 )
 def test_sums_with_three_axes_value_by_value(shape, entry):
     """One tensor counts up in shape (5, 5, 1), the other as given; the sum is (5, 5, 2)."""
