@@ -152,7 +152,6 @@ def test_the_rule_predicts_all_7225_pairs():
         ((1, 5, 2), lambda i, j, k: (5 * i + j) + (2 * j + k)),
         ((2,), lambda i, j, k: (5 * i + j) + k),
     ],
-    ids=str,
     ids=["inner axis", "middle axis", "two axes"],
 )
 def test_sums_with_three_axes_value_by_value(shape, entry):
