@@ -7,6 +7,7 @@ pytest_plugins = [
     "fixtures.figures",
     "fixtures.imports",
     "fixtures.randomness",
+    "fixtures.report",
     "fixtures.selection",
     "fixtures.summary",
 ]
