@@ -9,5 +9,6 @@ pytest_plugins = [
     "fixtures.randomness",
     "fixtures.report",
     "fixtures.selection",
+    "fixtures.solve",
     "fixtures.summary",
 ]
