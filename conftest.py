@@ -6,6 +6,7 @@ pytest_plugins = [
     "fixtures.datasets",
     "fixtures.figures",
     "fixtures.imports",
+    "fixtures.isolation",
     "fixtures.randomness",
     "fixtures.report",
     "fixtures.selection",

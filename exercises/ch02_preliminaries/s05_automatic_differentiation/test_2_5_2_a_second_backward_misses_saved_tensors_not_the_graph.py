@@ -263,7 +263,8 @@ def test_two_losses_that_share_a_part_share_its_fate():
 
 def test_other_calls_keep_or_leave_alone():
     """`create_graph` retains; `autograd.grad` adds nothing to `grad`; `zero_grad` sets None."""
-    layer = torch.nn.Linear(1, 1, bias=False)
+    with torch.random.fork_rng():
+        layer = torch.nn.Linear(1, 1, bias=False)
     y = (layer(torch.tensor([3.0])) ** 2).sum()
 
     slopes = [torch.autograd.grad(y, layer.weight, create_graph=True)[0] for _ in range(2)]
