@@ -177,7 +177,7 @@ def test_the_figure_shows_both_parts(save_figure):
     for ax, (title, part) in zip(fig.subplots(1, 3), parts.items(), strict=True):
         mesh = ax.pcolormesh(part, cmap="PuOr", vmin=-8, vmax=8, edgecolors="white")
         for i, j in product(range(3), repeat=2):
-            number, colour = part[i, j], "white" if part[i, j].abs() > 5 else "black"
+            number, colour = part[i, j], "white" if part[i, j].abs() > 4 else "black"
             label = f"{number:d}".replace("-", "−")
             ax.text(j + 0.5, i + 0.5, label, ha="center", va="center", color=colour)
         ax.set(title=title, aspect="equal", xticks=[], yticks=[])

@@ -9,7 +9,7 @@ Call `backward` and at once call it again: what happens?  Say it for y.sum() whe
     x * x   x**1   x.exp()   x.relu()   x.abs()   x.max()   x[i]
 
 and x holds three numbers, c is a constant vector and i a tensor of indices.
-(https://zh.d2l.ai/chapter_preliminaries/autograd.html)
+<https://zh.d2l.ai/chapter_preliminaries/autograd.html>
 
 Answer
 ------
