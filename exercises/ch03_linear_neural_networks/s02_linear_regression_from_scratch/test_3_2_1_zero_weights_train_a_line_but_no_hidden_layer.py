@@ -344,7 +344,7 @@ def test_behind_a_layer_a_start_must_tell_the_units_apart(activation, rate, torc
     final = losses[-1].quantile(0.5, dim=0)
     assert final[0] == pytest.approx(0.5, rel=1e-12)
     assert final[1] > 0.3
-    assert final[[2, 4]].max() < 0.15
+    assert final[[2, 4]].max() < 0.25
 
 
 def test_the_spread_is_the_largest_distance():

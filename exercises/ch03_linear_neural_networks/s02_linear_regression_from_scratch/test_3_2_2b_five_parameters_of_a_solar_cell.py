@@ -147,7 +147,7 @@ def test_the_published_optimum_has_its_rmse(cell):
     [
         _START,
         (0.3, 1e-8, 1.0, 0.005, 0.001),
-        (2.0, 1e-4, 2.0, 0.3, 0.2),
+        (1.0, 1e-5, 1.8, 0.1, 0.1),
         (0.76, 1e-8, 2.0, 0.3, 0.001),
     ],
     ids=["near", "small", "large", "mixed"],

@@ -65,8 +65,8 @@ def planck_radiance(wavenumber, temperature):
     """Spectral radiance in MJy/sr, 2hcν³/(eˣ − 1): wavenumber in 1/cm, temperature in K.
 
     Tensors that broadcast, of one floating-point dtype.  An edge: 0, not NaN, where eˣ
-    overflows.  Raises TypeError ("floating-point") and ValueError ("positive") unless both are finite and
-    positive.
+    overflows.  Raises TypeError ("floating-point"), and ValueError ("positive") unless both are
+    finite and positive.
     """
     _check(wavenumber, temperature)
     x = SECOND_RADIATION_CONSTANT * wavenumber / temperature
@@ -145,9 +145,9 @@ def test_the_unit_is_that_of_the_measured_table(firas, cmb_spectrum):
 
 def test_the_constant_is_that_of_physics():
     """hc/k from the defining constants of the SI, in cm K."""
-    assert _PLANCK * _LIGHT / _BOLTZMANN * 100 == pytest.approx(
-        SECOND_RADIATION_CONSTANT, rel=1e-9
-    )
+    ratio = _PLANCK * _LIGHT / _BOLTZMANN * 100 / SECOND_RADIATION_CONSTANT
+
+    assert ratio == pytest.approx(1, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -220,8 +220,8 @@ def test_the_cosmic_background_has_2_725_kelvin(firas, start):
         [2.5],
         xtol=1e-15,
     )
-    assert T == pytest.approx(2.725, abs=4 * 7.6e-6)
-    assert T == pytest.approx(expected.x[0], rel=1e-8)
+    assert abs(T - 2.725) < 4 * 7.6e-6
+    assert abs(T / expected.x[0] - 1) < 1e-8
     assert chi_squared == pytest.approx(2 * expected.cost, rel=1e-9)
     assert chi_squared == pytest.approx(45.1, abs=0.05)
     assert 1 / np.linalg.norm(expected.jac) == pytest.approx(7.6e-6, rel=0.01)
@@ -229,7 +229,7 @@ def test_the_cosmic_background_has_2_725_kelvin(firas, start):
 
 @pytest.mark.seeds(3)
 def test_starlight_is_read_from_its_logarithm(torch_rng):
-    """5772 K with 10 % of noise over 9 decades: Gauss–Newton on log B and log T, from 3000 K."""
+    """5772 K with 10 % of noise over 9 decades: Gauss–Newton on log B, log T, from 3000 K."""
     wavenumber = torch.logspace(3, 5.1, 200, dtype=torch.float64)
     noise = 0.1 * torch.randn(200, generator=torch_rng, dtype=torch.float64)
     measured = log_planck_shape(wavenumber, _double(5772.0)) + noise
@@ -405,5 +405,5 @@ def test_three_optimisers_reach_the_same_temperature(benchmark, firas, method, r
 
     T, chi_squared = benchmark(fit, *firas, 3.0)
 
-    assert T == pytest.approx(2.725, abs=3e-4)
+    assert abs(T - 2.725) < 3e-4
     assert chi_squared < 46
