@@ -130,7 +130,7 @@ def test_the_rule_predicts_all_7225_pairs():
 
     Where both have an axis, 10 of the 16 pairs of sizes match; where one has, all 4 do.
     """
-    tensors, arrays = [torch.empty(s) for s in _SHAPES], [np.empty(s) for s in _SHAPES]
+    tensors, arrays = [torch.zeros(s) for s in _SHAPES], [np.zeros(s) for s in _SHAPES]
 
     predicted = [_outcome(broadcast_shape, a, b) for a, b in product(_SHAPES, repeat=2)]
 
