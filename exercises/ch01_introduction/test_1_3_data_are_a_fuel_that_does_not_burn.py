@@ -61,8 +61,8 @@ def excess_risk(n, d, sigma):
 def ridge(X, y, strength):
     """(XᵀX + strength·I)⁻¹Xᵀy for X (…, n, d) and y (…, n): (…, d).  Strength 0: least squares.
 
-    Leading axes are a batch.  Raises ValueError ("shape") if X and y do not fit, and ("strength")
-    for a negative one.
+    Leading axes are a batch.  Raises ValueError ("shape") if X and y do not fit, and
+    ("strength") for a negative one.
     """
     if X.dim() < 2 or X.shape[:-1] != y.shape:
         raise ValueError(f"expected shapes (…, n, d) and (…, n), got {X.shape} and {y.shape}")
@@ -126,7 +126,7 @@ def test_the_excess_risk_is_exactly_that(torch_rng, n):
 
 
 def test_returns_diminish():
-    """From 20 rows to 40 the excess falls by 0.77, from 160 to 320 by 0.03; ∝ 1/n in the end."""
+    """From 20 rows to 40 it falls by 0.77, from 160 to 320 by 0.03; as 1/n in the end."""
     gains = [excess_risk(n, 10, 1) - excess_risk(2 * n, 10, 1) for n in (20, 40, 80, 160)]
 
     assert [round(gain, 2) for gain in gains] == [0.77, 0.2, 0.08, 0.03]
@@ -139,8 +139,8 @@ def test_returns_diminish():
 def test_a_better_engine_needs_less_fuel(torch_rng):
     """15 rows, 10 weights from N(0, 1): ridge of strength σ² halves what least squares leaves.
 
-    Of 2000 worlds the medians are compared, since so few rows leave heavy tails; and in the mean
-    no other strength does better than σ², by 4 standard errors of the difference.
+    Of 2000 worlds the medians are compared, since so few rows leave heavy tails; and in the
+    mean no other strength does better than σ², by 4 standard errors of the difference.
     """
     worlds = _worlds(torch_rng, 2000, 15)
 
