@@ -161,7 +161,7 @@ def test_torch_and_numpy_part_on_integers():
     assert np.linalg.norm(X.numpy()) == 70
     with pytest.raises(RuntimeError, match="floating point or complex"):
         _norm(X)
-    with pytest.raises(TypeError, match="expected floating"):
+    with pytest.raises(TypeError, match="expected"):
         euclidean_norm(X)
 
 
