@@ -298,11 +298,11 @@ def _one_thread():
 
 @pytest.mark.usefixtures("_one_thread")
 @pytest.mark.benchmark(group="2.4.3 What does autograd pay beside the closed form?")
-@pytest.mark.parametrize("n", [2**14, 2**15, 2**16, 2**17])
+@pytest.mark.parametrize("n", [2**15, 2**16, 2**17, 2**18])
 @pytest.mark.parametrize("method", ["x / ‖x‖", "norm_gradient", "autograd"])
 def test_every_way_grows_with_n(benchmark, method, n):
     """Alternating signs have the gradient ±1/√n."""
-    x = torch.ones(n, dtype=torch.float64)
+    x = torch.ones(n)
     x[::2] = -1
     leaf = x.clone().requires_grad_()
     call = {
@@ -314,4 +314,4 @@ def test_every_way_grows_with_n(benchmark, method, n):
 
     u = benchmark(call)
 
-    torch.testing.assert_close(u, x * n**-0.5, rtol=1e-12, atol=0)
+    torch.testing.assert_close(u, x * n**-0.5)
