@@ -61,20 +61,32 @@ _START = (0.8, 1e-6, 1.5, 0.05, 0.02)
 def diode_residuals(parameters, V, I):  # noqa: E741 - the field's symbol for a current
     """Modelled minus measured current, ampere, shape of V, at 33 °C; differentiable.
 
-    `parameters` holds I_ph and I_s (A), n, R_s (Ω) and G_sh (1/Ω), a tensor of shape (5,).
-    Raises ValueError ("positive") for a parameter that is not, ("shape") for other shapes or no
-    points, and ("finite") for NaN or infinity in V or I.
+    `parameters` holds I_ph and I_s (A), n, R_s (Ω) and G_sh (1/Ω): shape (5,), or (n, 5) with
+    a row for each point.  Raises ValueError ("positive") for a parameter that is not, ("shape")
+    for other shapes or no points, and ("finite") for NaN or infinity in V or I.
     """
-    if parameters.shape != (5,) or V.dim() != 1 or V.shape != I.shape or len(V) == 0:
-        raise ValueError("expected parameters of shape (5,), and V and I of one shape (n,)")
+    if V.dim() != 1 or V.shape != I.shape or len(V) == 0:
+        raise ValueError(f"expected V and I of one shape (n,), got {V.shape} and {I.shape}")
+    if parameters.shape not in ((5,), (len(V), 5)):
+        raise ValueError(f"expected parameters of shape (5,) or (n, 5), got {parameters.shape}")
     if not (V.isfinite().all() and I.isfinite().all()):
         raise ValueError("expected finite measurements, got NaN or infinity")
     if not ((parameters > 0) & parameters.isfinite()).all():
         raise ValueError(f"expected positive, finite parameters, got {parameters.tolist()}")
-    light, saturation, ideality, series, shunt = parameters
+    light, saturation, ideality, series, shunt = parameters.unbind(-1)
     across = V + I * series
     diode = saturation * torch.expm1(across / (ideality * _THERMAL_VOLTAGE))
     return light - diode - across * shunt - I
+
+
+def jacobian(theta, V, I):  # noqa: E741
+    """The residuals at exp(theta), (n,), and their derivatives by theta, (n, 5), by autograd.
+
+    Each point gets a copy of theta, (5,), of its own: one reverse pass then gives every row.
+    """
+    copies = theta.expand(len(V), 5).clone().requires_grad_()
+    residuals = diode_residuals(copies.exp(), V, I)
+    return residuals.detach(), torch.autograd.grad(residuals.sum(), copies)[0]
 
 
 def fit_single_diode(V, I, start):  # noqa: E741
@@ -87,8 +99,8 @@ def fit_single_diode(V, I, start):  # noqa: E741
     theta = torch.tensor(start, dtype=torch.float64).log()
     loss, damping = diode_residuals(theta.exp(), V, I).square().sum(), 1e-3
     for _ in range(100):
-        J = torch.autograd.functional.jacobian(lambda t: diode_residuals(t.exp(), V, I), theta)
-        normal, slope = J.T @ J, J.T @ diode_residuals(theta.exp(), V, I)
+        residuals, J = jacobian(theta, V, I)
+        normal, slope = J.T @ J, J.T @ residuals
         for _ in range(30):
             damped = normal + damping * torch.diag(normal.diagonal().clamp_min(1e-12))
             candidate = theta - torch.linalg.solve(damped, slope).clamp(-1, 1)
@@ -119,8 +131,7 @@ def _full_gauss_newton(V, I, start):  # noqa: E741
     """50 undamped steps; raises ValueError once the parameters or the loss have exploded."""
     theta = torch.tensor(start, dtype=torch.float64).log()
     for _ in range(50):
-        J = torch.autograd.functional.jacobian(lambda t: diode_residuals(t.exp(), V, I), theta)
-        residuals = diode_residuals(theta.exp(), V, I)
+        residuals, J = jacobian(theta, V, I)
         if residuals.square().sum() > 1e6:
             raise ValueError("the loss has exploded")
         theta = theta - torch.linalg.solve(J.T @ J, J.T @ residuals)
@@ -135,6 +146,18 @@ def test_the_model_by_hand():
     residual = diode_residuals(parameters, across - 1.5, torch.ones(1).double())
 
     assert residual.tolist() == pytest.approx([-1.0], abs=1e-12)
+
+
+def test_one_reverse_pass_gives_the_whole_jacobian(cell):
+    """The same as torch's own, which goes backwards once for each of the 26 residuals."""
+    theta = torch.tensor(_START, dtype=torch.float64).log()
+
+    residuals, J = jacobian(theta, *cell)
+
+    own = torch.autograd.functional.jacobian(lambda t: diode_residuals(t.exp(), *cell), theta)
+    assert J.shape == (26, 5)
+    torch.testing.assert_close(J, own, rtol=1e-12, atol=0)
+    assert torch.equal(residuals, diode_residuals(theta.exp(), *cell))
 
 
 def test_the_published_optimum_has_its_rmse(cell):
@@ -182,7 +205,7 @@ def test_saturation_and_ideality_work_against_each_other(cell):
     """Their columns of the Jacobian, by logarithms, have a cosine above 0.99 or below −0.99."""
     theta = _PUBLISHED.log()
 
-    J = torch.autograd.functional.jacobian(lambda t: diode_residuals(t.exp(), *cell), theta)
+    _, J = jacobian(theta, *cell)
 
     units = J / J.norm(dim=0)
     assert abs(units[:, 1] @ units[:, 2]) > 0.99
@@ -193,13 +216,13 @@ def test_saturation_and_ideality_work_against_each_other(cell):
 def test_plain_steps_fail_where_damped_ones_arrive(cell):
     """Full Gauss–Newton steps from the mixed start: the model overflows; damped, it arrives.
 
-    And 500 plain gradient steps from near the optimum leave an RMSE ten times the least.
+    And 200 plain gradient steps from near the optimum leave an RMSE ten times the least.
     """
     with pytest.raises((ValueError, torch.linalg.LinAlgError)):
         _full_gauss_newton(*cell, (0.76, 1e-8, 2.0, 0.3, 0.001))
 
     theta = torch.tensor(_START, dtype=torch.float64).log()
-    for _ in range(500):
+    for _ in range(200):
         theta.requires_grad_()
         loss = diode_residuals(theta.exp(), *cell).square().mean()
         theta = (theta - 0.1 * torch.autograd.grad(loss, theta)[0]).detach()
@@ -274,12 +297,12 @@ def _by_scipy(V, I, start):  # noqa: E741
 @pytest.mark.benchmark(group="3.2.2 Which optimiser finds the solar cell's parameters first?")
 @pytest.mark.parametrize("method", ["scipy least_squares", "torch, damped Gauss–Newton"])
 def test_two_optimisers_find_the_same_cell(benchmark, cell, method):
-    """Theory counts Jacobians: SciPy's take 5 differences, reverse mode 26 rows."""
+    """Theory counts evaluations for a Jacobian: 1 + 5 differences, or about 3 in reverse."""
     fit, ratio = {
         "scipy least_squares": (_by_scipy, 1),
-        "torch, damped Gauss–Newton": (fit_single_diode, 26 / 5),
+        "torch, damped Gauss–Newton": (fit_single_diode, 3 / 6),
     }[method]
-    benchmark.extra_info.update(method=method, ratio=ratio, reason="passes for a Jacobian")
+    benchmark.extra_info.update(method=method, ratio=ratio, reason="evaluations for a Jacobian")
 
     parameters = benchmark(fit, *cell, _START)
 
