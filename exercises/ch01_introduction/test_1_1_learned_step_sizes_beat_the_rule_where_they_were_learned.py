@@ -14,7 +14,7 @@ L = 20 eight steps leave at worst this part of the error:
 
     rule of thumb, 1/L                                    0.663
     best constant step, 2/(μ + L)                         0.449
-    eight steps learned by autograd through the loop      about 0.055
+    eight steps learned by autograd through the loop      0.0530
     the least that any eight steps can leave              0.0525
 
 So what was learned beats what was chosen, and comes close to a limit that is known.  It is
@@ -49,6 +49,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from scipy.optimize import minimize
 
 _MU, _L, _T = 1.0, 20.0, 8
 
@@ -72,27 +73,32 @@ def chebyshev_bound(mu, L, T):
     return 1 / math.cosh(T * math.acosh((L + mu) / (L - mu)))
 
 
-def learn_steps(mu, L, starts, iterations=500):
+def learn_steps(mu, L, starts):
     """Step sizes, (…, T), learned by autograd from `starts`, (…, T), positive, on [μ, L].
 
-    Adam on their logarithms lowers the largest |p(λ)| of 200 curvatures, smoothed.  float64.
-    Raises ValueError ("0 < μ < L"), and ("positive") for starts that are not.
+    BFGS on their logarithms lowers (Σ|p|¹⁰⁰)^(1/100) over 200 curvatures, which is at most
+    200^(1/100) = 1.054 times the largest of them; Σ|p|¹⁰ comes first, as it has an easier
+    valley.  float64.  Raises ValueError ("0 < μ < L"), and ("positive") for starts that are
+    not.
     """
     _check(mu, L, 1)
     if not (starts > 0).all():
         raise ValueError("expected positive first step sizes")
     curvature = torch.linspace(mu, L, 200, dtype=torch.float64)
-    theta = starts.double().log().requires_grad_()
-    optimiser = torch.optim.Adam([theta], lr=0.05)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, iterations)
-    for iteration in range(iterations):
-        sharpness = 5 + 150 * iteration / iterations
-        optimiser.zero_grad()
-        size = residual_polynomial(theta.exp(), curvature).square() + 1e-12
-        (torch.logsumexp(sharpness * size.log(), -1) / sharpness).sum().backward()
-        optimiser.step()
-        schedule.step()
-    return theta.detach().exp()
+
+    def log_norm(theta, power):
+        theta = torch.from_numpy(theta).requires_grad_()
+        size = residual_polynomial(theta.exp(), curvature).abs() + 1e-12
+        norm = torch.logsumexp(power * size.log(), 0) / power
+        return norm.item(), torch.autograd.grad(norm, theta)[0].numpy()
+
+    learned = []
+    for start in starts.double().log().reshape(-1, starts.shape[-1]):
+        theta = start.numpy()
+        for power in (10, 100):
+            theta = minimize(log_norm, theta, args=(power,), jac=True, method="BFGS").x
+        learned.append(torch.from_numpy(theta).exp())
+    return torch.stack(learned).reshape(starts.shape)
 
 
 def _check(mu, L, T):
@@ -115,9 +121,9 @@ def _chebyshev_steps(mu=_MU, L=_L, T=_T):
 
 
 @pytest.fixture(scope="module")
-def learned():
+def learned(request):
     """Three sets of eight steps, learned from three random starts between 1/L and 1/μ."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(request.config.getoption("seed_shift"))
     starts = 1 / (
         _MU + (_L - _MU) * torch.rand(3, _T, generator=generator, dtype=torch.float64)
     )
@@ -165,16 +171,19 @@ def test_chebyshev_s_steps_attain_the_bound(mu, L, T):
 
 
 def test_learned_steps_come_close_to_the_limit(learned):
-    """From three random starts: within 15 % of Chebyshev's bound, and never below it.
+    """From three random starts: within 200^(1/100), 5.4 %, of the bound, and never below it.
 
-    The grid of 4001 points may miss the very top of an extreme; that is far below 1 %.
+    Chebyshev's steps have a norm of at most 200^(1/100) times their largest |p|, the learned
+    ones no larger norm, and no largest |p| above that.  Between 200 curvatures |p| may rise,
+    and the 4001 of this check may miss its very top: both by far less than 1 %.
     """
     worst, bound = _worst(learned), chebyshev_bound(_MU, _L, _T)
 
     assert worst.shape == (3,)
     assert round(bound, 4) == 0.0525
     assert (worst >= 0.99 * bound).all()
-    assert (worst <= 1.15 * bound).all()
+    assert (worst <= 1.01 * 200 ** (1 / 100) * bound).all()
+    assert worst.tolist() == pytest.approx([0.053] * 3, abs=5e-5)
 
 
 def test_learning_a_single_step_finds_the_best_constant():
@@ -225,14 +234,14 @@ def test_the_figure_shows_what_is_left_at_each_curvature(save_figure, learned):
         ax.semilogy(grid, residual_polynomial(steps, grid).abs(), style, label=name)
     ax.plot([_MU, _L], [bound, bound], "k-", linewidth=0.8)
     ax.text(_L + 0.2, bound, "no eight steps\nare better", va="center", fontsize=9)
-    ax.text((_MU + _L) / 2, 4, "curvatures that were learned from", ha="center")
+    ax.text((_MU + _L) / 2, 2, "curvatures that were learned from", ha="center")
     ax.set(xlabel="curvature λ", ylabel="|p(λ)|, error left after 8 steps")
     ax.set(ylim=(1e-4, 200), xlim=(0, 27))
-    ax.legend(loc="lower left", fontsize=8)
+    ax.legend(loc=(0.06, 0.8), fontsize=8)
 
     inside = (grid >= _MU) & (grid <= _L)
     curve = ax.lines[2].get_ydata()
     peaks = np.flatnonzero((curve[1:-1] > curve[:-2]) & (curve[1:-1] > curve[2:])) + 1
     assert (peaks < np.flatnonzero(inside)[-1]).sum() == _T - 1
-    assert curve[peaks] == pytest.approx(bound, rel=0.25)
+    assert curve[peaks] == pytest.approx(bound, rel=0.06)
     save_figure(fig)

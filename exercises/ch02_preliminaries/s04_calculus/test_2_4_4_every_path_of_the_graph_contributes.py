@@ -169,9 +169,13 @@ def test_the_row_times_the_matrix_by_hand():
 def test_torch_func_agrees(torch_rng):
     """The product of two Jacobians against the gradient of the whole, at 10 points."""
     for point in torch.randn(10, 2, generator=torch_rng, dtype=torch.float64):
-        outer = torch.func.jacrev(lambda parts: _u(*parts))(torch.stack(_xyz(*point)))
-        inner = torch.func.jacrev(lambda ab: torch.stack(_xyz(*ab)))(point)
-        whole = torch.func.grad(lambda ab: _u(*_xyz(*ab)))(point)
+        parts, back_to_ab = torch.func.vjp(lambda ab: torch.stack(_xyz(*ab)), point)
+        u, back_to_parts = torch.func.vjp(lambda parts: _u(*parts), parts)
+        _, back_through_both = torch.func.vjp(lambda ab: _u(*_xyz(*ab)), point)
+        (outer,), (whole,) = (
+            back(torch.ones_like(u)) for back in (back_to_parts, back_through_both)
+        )
+        (inner,) = torch.func.vmap(back_to_ab)(torch.eye(3, dtype=torch.float64))
 
         row = chain_rule(outer[None], inner)
 

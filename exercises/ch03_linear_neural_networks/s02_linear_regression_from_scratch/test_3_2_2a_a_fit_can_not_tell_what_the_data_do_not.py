@@ -45,7 +45,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, minimize
 
 
 def resistance(U, I):  # noqa: E741 - the field's symbol for a current
@@ -63,6 +63,7 @@ def resistance(U, I):  # noqa: E741 - the field's symbol for a current
 def fit_ohm_1826(x, X, start):
     """The a and b that make Σ(X − a/(b + x))² least, two floats, from a positive guess (a, b).
 
+    Autograd gives the gradient by log a and log b, BFGS the steps.
     Wire lengths x and deflections X are 1-D float64 tensors; b has the unit of x, a that of
     x·X.  Raises ValueError ("one shape"), ("finite"), and ("positive") for a guess or a length
     that is not.
@@ -70,23 +71,14 @@ def fit_ohm_1826(x, X, start):
     _check(x, X)
     if min(*start, x.min()) <= 0:
         raise ValueError("expected positive lengths and a positive first guess")
-    theta = torch.tensor(start, dtype=torch.float64).log().requires_grad_()
-    optimiser = torch.optim.LBFGS(
-        [theta],
-        max_iter=200,
-        tolerance_grad=1e-10,
-        tolerance_change=1e-14,
-        line_search_fn="strong_wolfe",
-    )
 
-    def loss():
-        optimiser.zero_grad()
+    def loss(theta):
+        theta = torch.from_numpy(theta).requires_grad_()
         value = (_hyperbola(theta.exp(), x) - X).square().sum()
-        value.backward()
-        return value
+        return value.item(), torch.autograd.grad(value, theta)[0].numpy()
 
-    optimiser.step(loss)
-    return tuple(theta.detach().exp().tolist())
+    theta = minimize(loss, np.log(start), jac=True, method="BFGS").x
+    return tuple(np.exp(theta).tolist())
 
 
 def _check(first, second):
@@ -155,22 +147,24 @@ def _information(a, b, x):
     return J.T @ J
 
 
-@pytest.mark.parametrize(("start", "lost"), [(0.5, True), (-1.0, True), (4.0, False)])
-def test_the_resistance_itself_is_a_poor_parameter(torch_rng, start, lost):
+def test_the_resistance_itself_is_a_poor_parameter(torch_rng):
     """Descent on R from 0.5 ends beyond 50, from −1 below 0; on G it always ends at 1/4.7."""
     U, I = _resistor(torch_rng)  # noqa: E741
-    R, G = (torch.tensor(value, dtype=torch.float64) for value in (start, 1 / start))
+    R = torch.tensor([0.5, -1.0, 4.0], dtype=torch.float64)
+    G = 1 / R
 
-    for _ in range(500):
+    for _ in range(300):
         R.requires_grad_()
         G.requires_grad_()
-        by_R, by_G = (I - U / R).square().mean(), (I - U * G).square().mean()
+        by_R, by_G = ((I - U * g[:, None]).square().mean(1).sum() for g in (1 / R, G))
         R = (R - 0.1 * torch.autograd.grad(by_R, R)[0]).detach()
         G = (G - 0.01 * torch.autograd.grad(by_G, G)[0]).detach()
 
     truth = resistance(U, I)
-    assert (R < 0 or R > 50 or R.isnan()) if lost else abs(R - truth) < 0.01
-    assert 1 / G.item() == pytest.approx(truth, rel=1e-6)
+    assert R[0] > 50
+    assert R[1] < 0
+    assert abs(R[2] - truth) < 0.01
+    assert (1 / G).tolist() == pytest.approx([truth] * 3, rel=1e-6)
 
 
 @pytest.mark.misconception("a fit that has converged has found its parameters")
@@ -255,14 +249,43 @@ def _by_scipy(x, X, start):
     return tuple(np.exp(theta.x))
 
 
+def _by_torch(x, X, start):
+    theta = torch.tensor(start, dtype=torch.float64).log().requires_grad_()
+    optimiser = torch.optim.LBFGS([theta], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimiser.zero_grad()
+        value = (_hyperbola(theta.exp(), x) - X).square().sum()
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    return tuple(theta.detach().exp().tolist())
+
+
+# Evaluations of the model as counted, with a gradient three times as dear, and the fit.
+_OPTIMISERS = {
+    "autograd, BFGS": (3 * 15, lambda *data: fit_ohm_1826(*data)),
+    "scipy least_squares": (25, _by_scipy),
+    "torch L-BFGS": (3 * 17, _by_torch),
+}
+
+
 @pytest.mark.benchmark(group="3.2.2 Which optimiser finds Ohm's law first?")
-@pytest.mark.parametrize("method", ["scipy least_squares", "torch L-BFGS"])
-def test_two_optimisers_find_the_same_law(benchmark, wire, method):
-    """Theory counts evaluations: Gauss and Newton need some 20, a quasi-Newton method twice."""
-    fit, ratio = {"scipy least_squares": (_by_scipy, 1), "torch L-BFGS": (fit_ohm_1826, 2)}[
-        method
-    ]
-    benchmark.extra_info.update(method=method, ratio=ratio, reason="evaluations of the model")
+@pytest.mark.parametrize(
+    "method",
+    [
+        "autograd, BFGS",
+        "scipy least_squares",
+        pytest.param("torch L-BFGS", marks=pytest.mark.timed_only),
+    ],
+)
+def test_every_optimiser_finds_the_same_law(benchmark, wire, method):
+    """That of torch only when timed, as `torch.optim` takes a second to import."""
+    evaluations, fit = _OPTIMISERS[method]
+    benchmark.extra_info.update(
+        method=method, ratio=evaluations / 25, reason="evaluations of the model"
+    )
 
     a, b = benchmark(fit, *wire, (1000.0, 1.0))
 
