@@ -225,8 +225,9 @@ def test_every_start_reaches_the_noise_floor(torch_rng):
 def test_two_starts_forget_their_difference_at_the_same_rate(torch_rng):
     """300 steps of mean factor 1 − η leave about e⁻⁹ of any start, the near or the far.
 
-    The mean square factor of a step is at most 1 − 2η + η²(1 + 4/B), whence 1.2 · 10⁻⁴; of
-    8 seeds the root mean square is within a factor of two.
+    The mean square factor of a step is at most 1 − 2η + η²(1 + 4/B), whence 1.2 · 10⁻⁴.  The
+    eigenvalues of 1000 rows lie within (1 ± √(3/n))², not at 1, which moves that by a factor
+    of up to 2.7, and the choice of the batches by some 1.5 more: four in all.
     """
     X, y = _book_data(torch_rng)
     near = 0.01 * torch.randn(8, 3, generator=torch_rng, dtype=torch.float64)
@@ -237,7 +238,7 @@ def test_two_starts_forget_their_difference_at_the_same_rate(torch_rng):
     expected = (1 - 2 * _RATE + _RATE**2 * (1 + 4 / _BATCH)) ** 150
     for end, from_ in zip(ends, start[1:], strict=True):
         left = ((end - zero).square().sum() / from_.square().sum()).sqrt()
-        assert expected / 2 < left < 2 * expected
+        assert expected / 4 < left < 4 * expected
 
 
 def test_full_rank_forgets_the_start(torch_rng):
@@ -254,28 +255,29 @@ def test_full_rank_forgets_the_start(torch_rng):
     assert (residual.unsqueeze(-2) @ X).abs().max() < 1e-12
 
 
-@pytest.mark.seeds(5)
 def test_fewer_rows_than_columns_keep_part_of_the_start(torch_rng):
     """Descent against the formula; against `gelsd`'s solution of least norm; the rest is P₀w₀.
 
-    5 rows of 20 normal entries: e⁻ᵗ·λₘᵢₙ/λₘₐₓ, at most about e^(−t/50), is far below 10⁻¹⁰.
+    Five data sets at once, each of 5 rows of 20 normal entries: e⁻ᵗ·λₘᵢₙ/λₘₐₓ, at most about
+    e^(−t/50), is far below 10⁻¹⁰.
     """
-    X = torch.randn(5, 20, generator=torch_rng, dtype=torch.float64)
-    y = torch.randn(5, generator=torch_rng, dtype=torch.float64)
-    random = torch.randn(20, generator=torch_rng, dtype=torch.float64)
+    X = torch.randn(5, 5, 20, generator=torch_rng, dtype=torch.float64)
+    y = torch.randn(5, 5, generator=torch_rng, dtype=torch.float64)
+    random = torch.randn(5, 20, generator=torch_rng, dtype=torch.float64)
     start = torch.stack([0 * random, random])
-    rate = 5 / torch.linalg.matrix_norm(X, ord=2) ** 2
+    rate = 5 / torch.linalg.matrix_norm(X, ord=2)[:, None] ** 2
 
     end = _descend(start, [(X, y)] * 1500, rate)[-1]
 
-    np.testing.assert_allclose(end, descent_limit(X, y, start), rtol=0, atol=1e-10, strict=True)
-    least_norm = torch.linalg.lstsq(X, y[:, None], driver="gelsd").solution[:, 0]
-    np.testing.assert_allclose(end[0], least_norm, rtol=0, atol=1e-10, strict=True)
-    V = torch.linalg.svd(X).Vh[5:]
+    near = {"rtol": 0, "atol": 1e-10, "strict": True}
+    np.testing.assert_allclose(end, descent_limit(X, y, start), **near)
+    least_norm = torch.linalg.lstsq(X, y[..., None], driver="gelsd").solution[..., 0]
+    np.testing.assert_allclose(end[0], least_norm, **near)
+    V = torch.linalg.svd(X).Vh[:, 5:]
     np.testing.assert_allclose(
-        end[1] - end[0], V.T @ (V @ random), rtol=0, atol=1e-10, strict=True
+        end[1] - end[0], (V.mT @ (V @ random[..., None])).squeeze(-1), **near
     )
-    assert end[1].norm() > 1.5 * end[0].norm()
+    assert (end[1].norm(dim=-1) > 1.5 * end[0].norm(dim=-1)).all()
 
 
 def test_a_column_that_occurs_twice_shares_its_weight():
