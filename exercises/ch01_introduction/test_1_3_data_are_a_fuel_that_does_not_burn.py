@@ -93,7 +93,7 @@ def test_training_leaves_the_data_as_they_were(torch_rng):
     for strength in (0.0, 1.0):
         w = torch.zeros(10, dtype=torch.float64, requires_grad=True)
         losses = []
-        for _ in range(200):
+        for _ in range(100):
             loss = (X @ w - y).square().mean() + strength * w.square().mean()
             (slope,) = torch.autograd.grad(loss, w)
             w = (w - 0.1 * slope).detach().requires_grad_()
@@ -114,15 +114,15 @@ def test_a_copy_of_every_row_is_worthless(torch_rng):
     assert _excess(*_worlds(torch_rng, 200, 60)).mean() < _excess(w, X, y).mean() / 2
 
 
-@pytest.mark.parametrize("n", [20, 40, 80, 160])
+@pytest.mark.parametrize("n", [20, 40, 80])
 @pytest.mark.seeds(3)
 def test_the_excess_risk_is_exactly_that(torch_rng, n):
-    """1000 worlds, d = 10, σ = 2: the mean is σ²d/(n − d − 1), within 5 standard errors."""
-    excess = _excess(*_worlds(torch_rng, 1000, n, sigma=2.0))
+    """500 worlds, d = 10, σ = 2: the mean is σ²d/(n − d − 1), within 5 standard errors."""
+    excess = _excess(*_worlds(torch_rng, 500, n, sigma=2.0))
 
-    error = excess.std() / 1000**0.5
+    error = excess.std() / 500**0.5
     assert abs(excess.mean() - excess_risk(n, 10, 2.0)) < 5 * error
-    assert error < 0.06 * excess.mean()
+    assert error < 0.08 * excess.mean()
 
 
 def test_returns_diminish():
@@ -169,10 +169,10 @@ def test_bad_input_is_refused():
 
 def test_the_figure_shows_diminishing_returns(save_figure, torch_rng):
     """Excess risk against rows on theory's curve; copies don't help, a better engine does."""
-    sizes = [13, 15, 20, 30, 50, 80, 160, 320]
+    sizes = [13, 15, 20, 30, 50, 80, 160, 300]
     means, better = [], []
     for n in sizes:
-        worlds = _worlds(torch_rng, 400, n)
+        worlds = _worlds(torch_rng, 200, n)
         means.append(_excess(*worlds).mean().item())
         better.append(_excess(*worlds, strength=1.0).mean().item())
     fine = list(range(13, 400))
@@ -180,7 +180,7 @@ def test_the_figure_shows_diminishing_returns(save_figure, torch_rng):
     fig = Figure(figsize=(6, 3.6), layout="constrained")
     ax = fig.subplots()
     ax.loglog(fine, [excess_risk(n, 10, 1) for n in fine], label="theory: σ²d / (n − d − 1)")
-    ax.plot(sizes, means, "o", label="least squares, 400 worlds each")
+    ax.plot(sizes, means, "o", label="least squares, 200 worlds each")
     ax.plot(sizes, better, "s--", markersize=4, label="ridge that knows the prior")
     height = excess_risk(20, 10, 1)
     ax.plot([20, 60], [height, height], "k:", linewidth=1)

@@ -352,7 +352,9 @@ _METHODS = {
 
 
 @pytest.mark.benchmark(group="2.1.2 What does broadcasting save?")
-@pytest.mark.parametrize("n", [256, 512, 1024, 2048])
+@pytest.mark.parametrize(
+    "n", [256, 512, 1024, pytest.param(2048, marks=pytest.mark.timed_only)]
+)
 @pytest.mark.parametrize("name", list(_METHODS))
 def test_copies_and_loops_give_the_same_sum(benchmark, name, n):
     """A column plus a row, n × n, in whole numbers; the oracle is a product of rank 2."""

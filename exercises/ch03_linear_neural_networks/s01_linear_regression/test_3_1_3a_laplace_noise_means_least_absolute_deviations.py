@@ -101,13 +101,16 @@ def _loss(points, slope, intercept):
 
 
 def test_the_density_is_one_and_its_logarithm_linear():
-    """SymPy: ∫ ½ exp(−|ε|) = 1, the variance is 2, and −log p = log 2 + |ε|."""
-    e = sp.symbols("e", real=True)
-    p = sp.exp(-sp.Abs(e)) / 2
+    """SymPy: ∫ ½ exp(−|ε|) = 1, the variance is 2, and −log p = log 2 + |ε|.
 
-    assert sp.integrate(p, (e, -sp.oo, sp.oo)) == 1
-    assert sp.integrate(e**2 * p, (e, -sp.oo, sp.oo)) == 2
-    assert sp.simplify(sp.expand_log(-sp.log(p), force=True) - sp.log(2) - sp.Abs(e)) == 0
+    The density is even, so each integral is twice that over ε > 0.
+    """
+    e = sp.symbols("e", positive=True)
+    p = sp.exp(-e) / 2
+
+    assert 2 * sp.integrate(p, (e, 0, sp.oo)) == 1
+    assert 2 * sp.integrate(e**2 * p, (e, 0, sp.oo)) == 2
+    assert sp.expand_log(-sp.log(p)) == sp.log(2) + e
 
 
 @pytest.mark.seeds(3)
@@ -173,18 +176,18 @@ def test_a_slope_is_a_weighted_median():
 
 @pytest.mark.seeds(3)
 def test_under_laplace_noise_the_median_has_half_the_variance(torch_rng):
-    """8000 samples of 201: the ratio nears 2 from below as n grows, and is 1.8 here.
+    """4000 samples of 201: the ratio nears 2 from below as n grows, and is 1.8 here.
 
-    A variance from 8000 samples has the relative standard error √(2/8000) = 1.6 %, a ratio of
-    two 2.3 % at most.
+    A variance from 4000 samples has the relative standard error √(2/4000) = 2.2 %, a ratio of
+    two 3.2 % at most.
     """
-    signs = torch.rand(8000, 201, generator=torch_rng, dtype=torch.float64) - 0.5
+    signs = torch.rand(4000, 201, generator=torch_rng, dtype=torch.float64) - 0.5
     noise = signs.sign() * -torch.log(1 - 2 * signs.abs())
 
     ratio = noise.mean(1).var() / noise.median(1).values.var()
 
     assert noise.var().item() == pytest.approx(2, rel=0.02)
-    assert ratio.item() == pytest.approx(1.81, rel=0.1)
+    assert ratio.item() == pytest.approx(1.81, rel=0.13)
 
 
 @pytest.mark.misconception("−log P is n log 2 + Σ exp(−|yᵢ − xᵢᵀw|)")

@@ -216,7 +216,7 @@ def test_saturation_and_ideality_work_against_each_other(cell):
 def test_plain_steps_fail_where_damped_ones_arrive(cell):
     """Full Gauss–Newton steps from the mixed start: the model overflows; damped, it arrives.
 
-    And 200 plain gradient steps from near the optimum leave an RMSE ten times the least.
+    And 200 plain gradient steps from near the optimum leave an RMSE over five times the least.
     """
     with pytest.raises((ValueError, torch.linalg.LinAlgError)):
         _full_gauss_newton(*cell, (0.76, 1e-8, 2.0, 0.3, 0.001))
