@@ -233,7 +233,7 @@ def test_the_figure_shows_what_is_left_at_each_curvature(save_figure, learned):
     for name, (steps, style) in rules.items():
         ax.semilogy(grid, residual_polynomial(steps, grid).abs(), style, label=name)
     ax.plot([_MU, _L], [bound, bound], "k-", linewidth=0.8)
-    ax.text(_L + 0.2, bound, "no eight steps\nare better", va="center", fontsize=9)
+    ax.text(_L + 0.7, bound, "no eight steps\nare better", va="center", fontsize=9)
     ax.text((_MU + _L) / 2, 2, "curvatures that were learned from", ha="center")
     ax.set(xlabel="curvature λ", ylabel="|p(λ)|, error left after 8 steps")
     ax.set(ylim=(1e-4, 200), xlim=(0, 27))

@@ -347,7 +347,7 @@ def test_the_figure_shows_the_fit_and_its_residuals(save_figure, firas):
         top.plot(fine, planck_radiance(fine, _double(kelvin)), style, color="C0", linewidth=1.2)
     top.plot(wavenumber, radiance, "o", color="C1", markersize=3.5)
     top.text(11, 330, f"T = {T:.4f} K,  χ² = {chi_squared:.1f} for 42", color="C0")
-    top.text(7.4, 480, "3 K", color="C0")
+    top.text(8.2, 470, "3 K", color="C0")
     top.text(3.2, 190, "2.5 K", color="C0", ha="left")
     bottom.axhspan(-2, 2, color="0.9")
     bottom.plot(wavenumber, residuals, "o", color="C1", markersize=3.5)
