@@ -39,7 +39,8 @@ import torch
 def transposed_entry(entry, i, j):
     """Entry (i, j) of Aᵀ, where the function `entry(i, j)` gives the entries of A.
 
-    It asks for one entry only, and works for numbers as for SymPy's symbols.
+    It asks for one entry only, and works for numbers as for SymPy's symbols.  Which i and j
+    there are is for `entry` to say.
     """
     return entry(j, i)
 

@@ -38,14 +38,17 @@ import torch
 
 
 def entry_of_transposed_sum(A, B, i, j):
-    """Entry (i, j) of (A + B)ᵀ from entries of A and B alone; SymPy's matrices or tensors."""
+    """Entry (i, j) of (A + B)ᵀ from entries of A and B alone; SymPy's matrices or tensors.
+
+    Nothing is checked: which i and j there are is for A and B to say.
+    """
     return A[j, i] + B[j, i]
 
 
 def transposed_sum(A, B):
     """(A + B)ᵀ, of shape (n, m), for two tensors of one shape (m, n); no broadcasting.
 
-    NaN and infinity are added as in any sum.  The dtype is that of A + B.
+    NaN and infinity are added as in any sum.  The dtype is that of A + B (bools add up by "or").
     Raises TypeError ("expected two tensors") for anything else, and ValueError ("same shape")
     unless both have the same two sizes.
     """

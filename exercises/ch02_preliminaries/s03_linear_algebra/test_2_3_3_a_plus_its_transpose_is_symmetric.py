@@ -33,6 +33,7 @@ Hints
 3. For the rank: how many entries of a symmetric matrix can be chosen freely?
 """
 
+import operator
 from itertools import product
 
 import pytest
@@ -42,7 +43,7 @@ from matplotlib.figure import Figure
 
 
 def symmetrise(A):
-    """A + Aᵀ for a square tensor A of shape (n, n), n ≥ 0, of any numeric dtype.
+    """A + Aᵀ for a square tensor A of shape (n, n), n ≥ 0, of any dtype; bools add up by "or".
 
     Raises TypeError ("expected a tensor"), and ValueError if the shape is not (n, n)
     ("square") or an entry is NaN or infinite ("finite"): ∞ − ∞ equals nothing, itself included.
@@ -57,7 +58,12 @@ def symmetrise(A):
 
 
 def rank_of_symmetrisation(n):
-    """The rank of the linear map A ↦ A + Aᵀ on n × n matrices, an int."""
+    """The rank of the linear map A ↦ A + Aᵀ on n × n matrices, an int.
+
+    Raises TypeError ("integer") for other n than integers, ValueError ("at least 0").
+    """
+    if operator.index(n) < 0:
+        raise ValueError(f"n must be at least 0, got {n}")
     return n * (n + 1) // 2
 
 
@@ -166,6 +172,21 @@ def test_a_list_is_refused():
     """It has no transpose."""
     with pytest.raises(TypeError, match="expected a tensor"):
         symmetrise([[1, 2], [3, 4]])
+
+
+def test_a_number_of_rows_is_an_integer_of_at_least_0():
+    """Neither half a row nor less than none."""
+    with pytest.raises(TypeError, match="integer"):
+        rank_of_symmetrisation(2.5)
+    with pytest.raises(ValueError, match="at least 0"):
+        rank_of_symmetrisation(-1)
+
+
+def test_bools_are_added_by_or():
+    """True + True is True, also where an entry meets itself."""
+    A = torch.tensor([[True, True], [False, False]])
+
+    assert torch.equal(symmetrise(A), torch.tensor([[True, True], [True, False]]))
 
 
 def test_the_figure_shows_both_parts(save_figure):

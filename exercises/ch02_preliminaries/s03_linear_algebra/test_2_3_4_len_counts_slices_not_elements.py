@@ -39,10 +39,15 @@ import torch
 def length(shape):
     """What `len` returns for a tensor of this shape, a tuple of sizes; an int.
 
-    Raises TypeError ("0-d") for the empty tuple, as `len` does for a tensor of rank 0.
+    Raises TypeError ("0-d") for the empty tuple, as `len` does for a tensor of rank 0, and
+    for sizes that are no ints ("expected ints"), ValueError ("negative") for a negative one.
     """
     if len(shape) == 0:
         raise TypeError("a 0-d tensor has no length: expected at least one size")
+    if not all(isinstance(size, int) for size in shape):
+        raise TypeError(f"expected ints as sizes, got {shape}")
+    if min(shape) < 0:
+        raise ValueError(f"a size is negative in {shape}")
     return shape[0]
 
 
@@ -87,6 +92,20 @@ def test_a_scalar_has_no_length():
         len(torch.tensor(5.0))
     with pytest.raises(TypeError, match="unsized object"):
         len(np.array(5.0))
+
+
+@pytest.mark.parametrize("bad", ["23", (2, 3.5), (float("nan"), 3), (2, None)], ids=repr)
+def test_a_size_is_an_int(bad):
+    """A text, a half, a NaN and nothing are no sizes."""
+    with pytest.raises(TypeError, match="expected ints"):
+        length(bad)
+
+
+@pytest.mark.parametrize("bad", [(-1,), (2, -3)], ids=str)
+def test_no_size_is_negative(bad):
+    """Though a shape may use −1 as a question."""
+    with pytest.raises(ValueError, match="negative"):
+        length(bad)
 
 
 @pytest.mark.misconception("len counts elements")

@@ -41,7 +41,12 @@ def length_after_permute(shape, order):
 
     Raises TypeError ("0-d") if both are empty, and ValueError ("each axis once") if `order` is
     not a rearrangement of the axes.  Negative axes are refused too, though torch takes them.
+    Raises TypeError ("expected ints") for a size that is none, ValueError ("negative").
     """
+    if not all(isinstance(size, int) for size in shape):
+        raise TypeError(f"expected ints as sizes, got {shape}")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"a size is negative in {shape}")
     if sorted(order) != list(range(len(shape))):
         raise ValueError(f"expected each axis once of 0 to {len(shape) - 1}, got {order}")
     if len(shape) == 0:
@@ -95,6 +100,15 @@ def test_an_order_names_each_axis_once(order):
     """Too few, twice the same, out of range, negative, none."""
     with pytest.raises(ValueError, match="each axis once"):
         length_after_permute((2, 3, 4), order)
+
+
+def test_a_size_is_an_int_and_not_negative():
+    """Also where it is not the one that is asked for."""
+    for bad in ("23", (2, 3.5), (float("nan"), 3), (None, 2)):
+        with pytest.raises(TypeError, match="expected ints"):
+            length_after_permute(bad, (0, 1))
+    with pytest.raises(ValueError, match="negative"):
+        length_after_permute((2, -3), (0, 1))
 
 
 @pytest.mark.misconception("transposing moves no number, so the length stays")

@@ -49,6 +49,22 @@ def row_shares(A):
     Raises TypeError ("expected a tensor"), and ValueError for other ranks than 2 ("rank 2"),
     NaN or infinite entries ("finite"), and a row without shares ("sums to zero").
     """
+    return A / _row_sums(A)
+
+
+def error_factors(A):
+    """How many times too large each entry of `A / A.sum(axis=1)` is, for a square A: rᵢ/rⱼ.
+
+    Shape (n, n).  Refuses A as `row_shares` does, and other shapes with ValueError ("square").
+    """
+    sums = _row_sums(A)
+    if A.shape[0] != A.shape[1]:
+        raise ValueError(f"expected a square matrix, got shape {tuple(A.shape)}")
+    return sums / sums.T
+
+
+def _row_sums(A):
+    """The sums, (n, 1), of a matrix that has shares in each of its rows."""
     if not isinstance(A, torch.Tensor):
         raise TypeError(f"expected a tensor, got {type(A).__name__}")
     if A.ndim != 2:
@@ -59,18 +75,7 @@ def row_shares(A):
     if A.shape[1] and not sums.all():
         row = int((sums == 0).nonzero()[0, 0])
         raise ValueError(f"row {row} sums to zero, so it has no shares")
-    return A / sums
-
-
-def error_factors(A):
-    """How many times too large each entry of `A / A.sum(axis=1)` is, for a square A: rᵢ/rⱼ.
-
-    Shape (n, n); the row sums must not be zero.  Raises ValueError ("square") for other shapes.
-    """
-    if A.ndim != 2 or A.shape[0] != A.shape[1]:
-        raise ValueError(f"expected a square matrix, got shape {tuple(A.shape)}")
-    sums = A.sum(axis=1)
-    return sums[:, None] / sums
+    return sums
 
 
 def test_a_tall_matrix_raises():
@@ -173,6 +178,8 @@ def test_a_zero_row_has_no_shares():
     assert plain[2].tolist() == [torch.inf, -torch.inf]
     with pytest.raises(ValueError, match="row 1 sums to zero"):
         row_shares(A)
+    with pytest.raises(ValueError, match="row 1 sums to zero"):
+        error_factors(A[:2])
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (4, 0), (0, 0)], ids=str)
@@ -183,21 +190,23 @@ def test_an_empty_matrix_stays_empty(shape):
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_entries_that_are_no_numbers_are_refused(bad):
-    """One would spoil the whole row."""
+    """One would spoil the whole row, and in the factors a column as well."""
     with pytest.raises(ValueError, match="finite"):
         row_shares(torch.tensor([[1.0, bad]]))
+    with pytest.raises(ValueError, match="finite"):
+        error_factors(torch.tensor([[1.0, bad], [1.0, 1.0]]))
 
 
 def test_what_is_no_matrix_is_refused():
     """A list, a vector, a batch; and factors of error exist for squares only."""
-    with pytest.raises(TypeError, match="expected a tensor"):
-        row_shares([[1, 2]])
-    for bad in (torch.ones(3), torch.ones(2, 3, 4)):
-        with pytest.raises(ValueError, match="rank 2"):
-            row_shares(bad)
-    for bad in (_TABLE, torch.ones(3), torch.ones(2, 2, 2)):
-        with pytest.raises(ValueError, match="square"):
-            error_factors(bad)
+    for function in (row_shares, error_factors):
+        with pytest.raises(TypeError, match="expected a tensor"):
+            function([[1, 2], [3, 4]])
+        for bad in (torch.ones(3), torch.ones(2, 2, 2)):
+            with pytest.raises(ValueError, match="rank 2"):
+                function(bad)
+    with pytest.raises(ValueError, match="square"):
+        error_factors(_TABLE)
 
 
 def test_the_figure_shows_the_row_sums(save_figure):

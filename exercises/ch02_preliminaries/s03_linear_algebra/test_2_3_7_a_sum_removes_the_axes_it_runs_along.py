@@ -46,11 +46,16 @@ def sum_shape(shape, axis=None, keepdim=False):
 
     `axis` is an int, a tuple of ints or None (all axes); negative ones count from the end.
     Raises ValueError for an axis out of range ("out of range"), one named twice ("twice"),
-    and the empty tuple ("empty"), about which torch and NumPy disagree.  A scalar has no
-    axis, not even 0 or −1, which both libraries forgive.
+    the empty tuple ("empty"), about which torch and NumPy disagree, and a negative size
+    ("negative"), TypeError for a size or axis that is no int ("expected ints").  A scalar has
+    no axis, not even 0 or −1, which both libraries forgive.
     """
     rank = len(shape)
-    axes = range(rank) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = range(rank) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    if not all(isinstance(number, int) for number in (*shape, *axes)):
+        raise TypeError(f"expected ints as sizes and axes, got {shape} and {axis}")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"a size is negative in {shape}")
     if axis == ():
         raise ValueError("expected at least one axis, got an empty tuple")
     if not all(-rank <= one < rank for one in axes):
@@ -167,6 +172,18 @@ def test_an_axis_named_twice_is_refused(axis):
         sum_shape((2, 3, 4), axis)
     with pytest.raises(RuntimeError, match="appears multiple times"):
         _X.sum(axis)
+
+
+def test_sizes_and_axes_are_ints_and_no_size_is_negative():
+    """Also a size that the sum removes."""
+    for bad in ("234", (2, 3, 4.5), (2, None, 4), (float("nan"), 3, 4)):
+        with pytest.raises(TypeError, match="expected ints"):
+            sum_shape(bad, 0)
+    for bad in ((0.5,), (0, "1")):
+        with pytest.raises(TypeError, match="expected ints"):
+            sum_shape((2, 3, 4), bad)
+    with pytest.raises(ValueError, match="negative"):
+        sum_shape((2, -3, 4), 1)
 
 
 def test_a_scalar_has_no_axis():

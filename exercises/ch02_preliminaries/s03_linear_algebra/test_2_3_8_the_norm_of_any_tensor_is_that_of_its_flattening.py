@@ -67,11 +67,14 @@ def euclidean_norm(X, axis=None):
 def spectral_norm(M):
     """The largest singular value of a real matrix of shape (m, n), m, n ≥ 1; a 0-d tensor.
 
-    Raises as `euclidean_norm` does, and ValueError ("rank 2") if `M` is no matrix or is empty.
+    Raises as `euclidean_norm` does, ValueError ("rank 2") if `M` is no matrix or is empty, and
+    TypeError ("float32 or float64") for half precision, which has no singular values in torch.
     """
     _check(M)
     if M.ndim != 2 or M.numel() == 0:
         raise ValueError(f"expected a matrix, rank 2, not empty, got shape {tuple(M.shape)}")
+    if M.dtype.itemsize < 4:
+        raise TypeError(f"expected float32 or float64, got {M.dtype}")
     return torch.linalg.svdvals(M).max()
 
 
@@ -219,6 +222,14 @@ def test_bad_input_is_refused(norm):
     for bad in (torch.nan, torch.inf):
         with pytest.raises(ValueError, match="finite"):
             answer(torch.tensor([[1.0, bad]]))
+
+
+def test_half_precision_has_a_norm_but_no_singular_values():
+    """Neither float16 nor bfloat16, on the CPU."""
+    for dtype in (torch.float16, torch.bfloat16):
+        assert euclidean_norm(torch.ones(1, 4, dtype=dtype)) == 2
+        with pytest.raises(TypeError, match="float32 or float64"):
+            spectral_norm(torch.ones(1, 4, dtype=dtype))
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3, 4), (0, 3), (3, 0)], ids=str)
