@@ -51,6 +51,7 @@ Hints
 
 import csv
 import io
+import os
 import re
 from itertools import product
 
@@ -81,7 +82,10 @@ def read_table(path, target):
     Raises ValueError if the file is empty ("is empty", with the path), has a header only
     ("has no rows", with the path) or lacks the target ("no column", with its name); a row with
     too many cells is pandas' own ParserError, a ValueError too ("line", with its number).
+    Raises FileNotFoundError ("No such file") for no file, TypeError ("a path") for no path.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"expected a path, got {path!r}")
     try:
         table = pd.read_csv(path, skipinitialspace=True)
     except pd.errors.EmptyDataError:
@@ -96,7 +100,8 @@ def emptiest_column(table, target):
     """The name of the column with the most missing cells, None if no cell is missing.
 
     The column `target` takes no part.  Raises ValueError if it is not there ("no column",
-    with its name) and if several columns share the largest count ("tie", with their names).
+    with its name) and if several columns share the largest count ("tie", with their names),
+    TypeError ("a DataFrame") for another table.
     """
     _require(table, target)
     counts = table.drop(columns=target).isna().sum()
@@ -118,6 +123,8 @@ def drop_emptiest_column(table, target):
 
 
 def _require(table, target):
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"expected a DataFrame, got {type(table).__name__}")
     if target not in table.columns:
         raise ValueError(f"no column {target!r} among {list(table.columns)}")
 
@@ -307,6 +314,19 @@ def test_an_unknown_target_is_refused(flats):
     for function in (emptiest_column, drop_emptiest_column):
         with pytest.raises(ValueError, match=_says("no column", "Price")):
             function(flats, "Price")
+
+
+def test_what_is_no_file_and_no_table_is_refused(flats, tmp_path):
+    """A path without a file, None, an open file, a dict of columns."""
+    with pytest.raises(FileNotFoundError, match="No such file"):
+        read_table(tmp_path / "flats.tsv", "price")
+    for bad in (None, 3, io.StringIO(_CSV)):
+        with pytest.raises(TypeError, match="a path"):
+            read_table(bad, "price")
+    for function in (emptiest_column, drop_emptiest_column):
+        for bad in (None, flats.to_dict("list")):
+            with pytest.raises(TypeError, match="a DataFrame"):
+                function(bad, "price")
 
 
 def test_the_figure_shows_the_gaps_and_their_counts(flats, save_figure):

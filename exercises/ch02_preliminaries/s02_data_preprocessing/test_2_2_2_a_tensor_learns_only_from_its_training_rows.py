@@ -52,8 +52,10 @@ Hints
 
 import csv
 import io
+import math
 import re
 from fractions import Fraction
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -86,7 +88,8 @@ def fit(train, numeric, categorical):
     a number may be stored in any dtype, also as the text "62".
     Raises ValueError, always with the name of the column, for a numeric cell that is not a
     number ("not a number", with the cell) or is infinite in float32 ("not finite"), for a
-    column without a single known cell ("no known value") and one that is absent ("no column").
+    column without a single known cell ("no known value"), one that is absent ("no column") and
+    one that stands there twice ("twice"); TypeError ("a DataFrame") for another table.
     """
     means = {name: float(_known(_numbers(train, name)).mean()) for name in numeric}
     categories = {name: sorted(_known(_column(train, name)).unique()) for name in categorical}
@@ -100,9 +103,11 @@ def transform(table, means, categories):
     its 0/1 columns: the categories in their order, "missing" last.  Other columns of the table
     are left out, and a table without rows gives a tensor without rows.  The errors are those
     of `fit`, but a column may be all missing, and a category may be new: ValueError
-    ("unknown category", with the names of column and category).
+    ("unknown category", with the names of column and category).  What `fit` can't have given
+    is refused too: TypeError ("dict") and ("number"), ValueError ("not finite") for a mean.
     """
-    blocks = [_numbers(table, name).fillna(mean) for name, mean in means.items()]
+    _check(means, categories)
+    blocks = [_numbers(table, name).fillna(float(mean)) for name, mean in means.items()]
     for name, known in categories.items():
         column = _column(table, name)
         unknown = sorted(set(column.dropna()) - set(known))
@@ -115,7 +120,7 @@ def transform(table, means, categories):
 
 
 def target_tensor(table, name):
-    """The numeric column `name` as a float32 tensor of shape (n,), nothing imputed.
+    """The numeric column `name` as a float32 tensor of shape (n,), n ≥ 0, nothing imputed.
 
     The errors are those of `fit` for a numeric cell or an absent column; a missing cell is a
     ValueError ("missing", with the name of the column).
@@ -126,9 +131,25 @@ def target_tensor(table, name):
     return torch.tensor(numbers.to_numpy(), dtype=torch.float32)
 
 
+def _check(means, categories):
+    if not (isinstance(means, dict) and isinstance(categories, dict)):
+        raise TypeError(f"expected two dicts, got {means!r} and {categories!r}")
+    for name, mean in means.items():
+        if not isinstance(mean, Real):
+            raise TypeError(f"column {name!r}: expected a number as mean, got {mean!r}")
+        if not math.isfinite(mean):
+            raise ValueError(f"column {name!r}: the mean {mean} is not finite")
+    if not means and not categories:
+        raise ValueError("no column to make a tensor of")
+
+
 def _column(table, name):
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"expected a DataFrame, got {type(table).__name__}")
     if name not in table.columns:
         raise ValueError(f"no column {name!r} among {list(table.columns)}")
+    if (table.columns == name).sum() > 1:
+        raise ValueError(f"column {name!r} stands there twice")
     return table[name]
 
 
@@ -384,6 +405,40 @@ def test_a_missing_or_absent_target_is_refused(flats):
         target_tensor(flats.assign(price=flats["price"].where(flats.index != 3)), "price")
     with pytest.raises(ValueError, match=_says("no column", "Price")):
         target_tensor(flats, "Price")
+
+
+def test_what_is_no_table_and_a_column_that_stands_twice_are_refused(flats):
+    """Of two columns of one name neither is the column."""
+    means, categories = _fitted(flats)
+    answers = (
+        _fitted,
+        lambda table: transform(table, means, categories),
+        lambda table: target_tensor(table, "area"),
+    )
+
+    for answer in answers:
+        for bad in (None, flats.to_dict("list")):
+            with pytest.raises(TypeError, match="a DataFrame"):
+                answer(bad)
+        with pytest.raises(ValueError, match=_says("area", "twice")):
+            answer(pd.concat([flats, flats[["area"]]], axis=1))
+
+
+def test_means_and_categories_that_no_fit_gives_are_refused(flats):
+    """Also where no cell is missing, so that no mean is needed."""
+    for bad in ([["area", 62.0]], None):
+        with pytest.raises(TypeError, match="dict"):
+            transform(flats, bad, {})
+        with pytest.raises(TypeError, match="dict"):
+            transform(flats, {"area": 62.0}, bad)
+    for bad in ("62", None):
+        with pytest.raises(TypeError, match=_says("price", "number")):
+            transform(flats, {"price": bad}, {})
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=_says("price", "not finite")):
+            transform(flats, {"price": bad}, {})
+    with pytest.raises(ValueError, match="no column"):
+        transform(flats, {}, {})
 
 
 def test_the_figure_shows_a_typo_in_the_test_reaching_the_training(flats, save_figure):
