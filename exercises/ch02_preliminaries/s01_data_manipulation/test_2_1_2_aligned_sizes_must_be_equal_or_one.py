@@ -90,9 +90,10 @@ def read_index(index, shape):
 def unbroadcast(G, shape):
     """The gradient for a tensor of `shape` that was broadcast to `G`'s shape and got `G` there.
 
-    It has this shape and G's dtype; NaN and infinity are summed as floats are.  Raises
-    TypeError for what is no tensor of floats ("floating-point"), and ValueError for a shape
-    that does not broadcast to G's ("cannot broadcast").
+    It has this shape and G's dtype; NaN and infinity are summed as floats are, and a sum of
+    nothing is 0.  Raises TypeError for what is no tensor of floats ("floating-point"), and
+    ValueError for a shape that does not broadcast to G's ("cannot broadcast"); sizes are
+    refused as in `broadcast_shape`.
     """
     if not (isinstance(G, torch.Tensor) and G.is_floating_point()):
         raise TypeError(f"expected a floating-point tensor, got {getattr(G, 'dtype', type(G))}")
@@ -253,6 +254,10 @@ def test_what_is_no_shape_index_or_gradient_is_refused():
     for shape in ((3, 1), (1, 2, 2), (4,)):
         with pytest.raises(ValueError, match="cannot broadcast"):
             unbroadcast(torch.ones(2, 1), shape)
+    with pytest.raises(ValueError, match="negative"):
+        unbroadcast(torch.ones(2, 1), (-1, 1))
+    with pytest.raises(TypeError, match="expected ints"):
+        unbroadcast(torch.ones(2, 1), (2, 1.0))
 
 
 @pytest.mark.misconception("(3, 1) minus (3,) is elementwise, for both hold three numbers")
