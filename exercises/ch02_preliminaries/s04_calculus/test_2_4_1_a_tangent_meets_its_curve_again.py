@@ -65,10 +65,10 @@ def tangent(a):
 
 
 def gap(a, x):
-    """x³ − 1/x minus the tangent at a, for numbers a and x ≠ 0; exact and refused like that.
+    """x³ − 1/x minus the tangent at a, for numbers a and x ≠ 0; exact as `tangent` is.
 
-    An edge: near a this is a small difference of large numbers.  Only the factored form keeps
-    its digits in floating point.
+    Refuses both as `tangent` does.  An edge: near a this is a small difference of large
+    numbers.  Only the factored form keeps its digits in floating point.
     """
     _check(a)
     _check(x)

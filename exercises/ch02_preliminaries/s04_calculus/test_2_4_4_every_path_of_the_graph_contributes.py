@@ -41,6 +41,7 @@ Hints
 3. A sum of three products is a row times a column.
 """
 
+import math
 from graphlib import TopologicalSorter
 from math import prod
 
@@ -75,9 +76,13 @@ def total_derivative(edges, of, by):
 
     `edges` maps (node, what it is made of) to the derivative along that edge: a number, a
     Fraction or a SymPy expression, computed with exactly.  It is 1 for `of` by itself and 0
-    without a path.  Raises ValueError ("cycle") if some node is made of itself, and ("node")
-    if `of` or `by` is on no edge.
+    without a path.  Raises ValueError ("cycle") if some node is made of itself, ("node") if
+    `of` or `by` is on no edge and ("finite") for NaN or infinity, TypeError ("dict").
     """
+    if not isinstance(edges, dict):
+        raise TypeError(f"expected a dict of edges, got {edges!r}")
+    if any(isinstance(slope, float) and not math.isfinite(slope) for slope in edges.values()):
+        raise ValueError(f"expected finite derivatives along the edges, got {edges}")
     parts = {}
     for node, part in edges:
         parts.setdefault(node, []).append(part)
@@ -295,6 +300,12 @@ def test_a_graph_has_no_cycle_and_knows_its_nodes():
     for of, by in (("u", "c"), ("w", "a")):
         with pytest.raises(ValueError, match="node"):
             total_derivative(_EDGES, of, by)
+    for bad in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="finite"):
+            total_derivative({("u", "x"): bad, ("x", "y"): 1}, "u", "y")
+    for bad in (None, [("u", "x")], "ux"):
+        with pytest.raises(TypeError, match="dict"):
+            total_derivative(bad, "u", "x")
 
 
 def test_the_figure_shows_three_paths_for_each_variable(save_figure):
