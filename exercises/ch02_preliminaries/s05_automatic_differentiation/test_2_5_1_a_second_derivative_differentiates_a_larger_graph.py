@@ -48,6 +48,8 @@ Hints
 3. What has the gradient to be multiplied by before `backward` accepts it once more?
 """
 
+import math
+import operator
 from itertools import pairwise
 
 import pytest
@@ -60,9 +62,10 @@ def graph_nodes(depth):
     """Graph nodes of f, f′ and f″, a tuple, for `sin` applied `depth` times to a scalar leaf.
 
     Counted from the value back to the leaf's own node, every node once.  Raises ValueError
-    ("at least 2") for a smaller depth: at 1 the last formula does not hold yet.
+    ("at least 2") for a smaller depth: at 1 the last formula does not hold yet.  Raises
+    TypeError ("integer") for a depth that is none.
     """
-    if depth < 2:
+    if operator.index(depth) < 2:
         raise ValueError(f"depth must be at least 2, got {depth}")
     return depth + 1, 3 * depth, 11 * depth - 5
 
@@ -154,6 +157,9 @@ def test_the_nodes_of_a_chain_are_counted_exactly():
 
     with pytest.raises(ValueError, match="at least 2"):
         graph_nodes(1)
+    for bad in (2.5, math.nan, "3"):
+        with pytest.raises(TypeError, match="integer"):
+            graph_nodes(bad)
 
 
 def test_shared_nodes_count_once():

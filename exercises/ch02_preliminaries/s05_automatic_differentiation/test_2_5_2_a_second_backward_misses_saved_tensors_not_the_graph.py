@@ -79,12 +79,15 @@ def saved_tensors(y):
 def accumulated_gradient(f, x, passes):
     """Let `passes` backward passes through one graph of f(x) add up: passes · ∇f(x).
 
-    f is evaluated once, and the last pass lets its saved tensors go.  x keeps its state.
-    Raises TypeError ("floating-point tensor") for another x, ValueError ("at least 1") for
-    fewer passes and ValueError ("a scalar") for another f(x).
+    f is evaluated once, and the last pass lets its saved tensors go.  x keeps its state; it
+    may be empty, and so is its gradient then.  Raises TypeError ("floating-point tensor") for
+    another x, ValueError ("finite") for NaN or infinity in it, ("at least 1") for fewer passes
+    and ("a scalar") for another f(x).
     """
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         raise TypeError(f"expected a floating-point tensor, got {x!r}")
+    if not x.isfinite().all():
+        raise ValueError(f"expected finite numbers, got {x!r}")
     if passes < 1:
         raise ValueError(f"passes must be at least 1, got {passes}")
     x = x.detach().requires_grad_()
@@ -220,12 +223,16 @@ def test_retained_passes_add_up():
 
 
 def test_what_cannot_be_accumulated_is_refused():
-    """No pass at all, a list, integers, a value that is no scalar."""
+    """No pass at all, a list, integers, NaN, a value that is no scalar; but not emptiness."""
     with pytest.raises(ValueError, match="at least 1"):
         accumulated_gradient(torch.sum, torch.ones(2), 0)
     for x in ([1.0], torch.ones(2, dtype=torch.int64)):
         with pytest.raises(TypeError, match="floating-point tensor"):
             accumulated_gradient(torch.sum, x, 1)
+    for bad in (torch.nan, torch.inf):
+        with pytest.raises(ValueError, match="finite"):
+            accumulated_gradient(torch.sum, torch.tensor([1.0, bad]), 1)
+    assert accumulated_gradient(torch.sum, torch.ones(0), 2).shape == (0,)
     with pytest.raises(ValueError, match="a scalar"):
         accumulated_gradient(torch.neg, torch.ones(2), 1)
     with pytest.raises(TypeError, match="expected a tensor"):

@@ -80,14 +80,16 @@ def gradient(a, v):
     """What `f(a).backward(v)` leaves in `a.grad`: k·v, in the shape and dtype of a.
 
     Raises what `scale_factor` raises, TypeError ("floating-point tensor") for a v that is
-    none, ValueError ("the shape of a") for another shape of v, and ValueError ("does not
-    fit") if k is beyond the range of a's dtype.
+    none, ValueError ("the shape of a") for another shape of v, ("finite") for NaN or infinity
+    in it, and ("does not fit") if k is beyond the range of a's dtype.
     """
     k = scale_factor(a)
     if not isinstance(v, torch.Tensor) or not v.is_floating_point():
         raise TypeError(f"expected a floating-point tensor, got {v!r}")
     if v.shape != a.shape:
         raise ValueError(f"v must have the shape of a, {tuple(a.shape)}, got {tuple(v.shape)}")
+    if not v.isfinite().all():
+        raise ValueError("v must be finite")
     if k > torch.finfo(a.dtype).max:
         raise ValueError(f"k ≈ 2^{k.bit_length()} does not fit into {a.dtype}")
     return float(k) * v.to(a.dtype)
@@ -219,6 +221,9 @@ def test_a_wrong_direction_or_a_k_out_of_range_is_refused():
         gradient(torch.ones(2), 1)
     with pytest.raises(ValueError, match="the shape of a"):
         gradient(torch.ones(2), torch.ones(1))
+    for bad in (torch.nan, torch.inf):
+        with pytest.raises(ValueError, match="finite"):
+            gradient(torch.ones(2), torch.tensor([1.0, bad]))
 
     a = torch.tensor(1000 / 2**127)
     assert gradient(a, torch.tensor(1.0)) == 2.0**127

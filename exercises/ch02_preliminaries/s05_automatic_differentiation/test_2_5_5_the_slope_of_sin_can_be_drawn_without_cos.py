@@ -77,21 +77,24 @@ def derivative(f, x, order=1):
 
 
 def central_difference(f, x, h):
-    """(f(x + h) − f(x − h)) / 2h for an elementwise f and a step h.
+    """(f(x + h) − f(x − h)) / 2h for an elementwise f and a step h; shape and dtype of x.
 
     Raises TypeError ("floating-point tensor") for another x, ValueError ("finite") for NaN or
     infinity in it and ValueError ("positive") for a step that is not a positive number.
     """
-    _check(x, h)
+    h = _check(x, h)
     return (f(x + h) - f(x - h)) / (2 * h)
 
 
 def complex_step(f, x, h=1e-20):
     """Im f(x + ih) / h for an elementwise f that takes complex tensors, and a step h.
 
-    Shape and dtype of x.  Raises as `central_difference` does.
+    Shape and dtype of x.  Raises as `central_difference` does, and TypeError ("float32 or
+    float64") for half precision, which has no complex numbers.
     """
-    _check(x, h)
+    h = _check(x, h)
+    if x.dtype.itemsize < 4:
+        raise TypeError(f"expected float32 or float64, got {x.dtype}")
     return f(torch.complex(x, torch.full_like(x, h))).imag / h
 
 
@@ -102,6 +105,7 @@ def _check(x, h=1.0):
         raise ValueError("x must be finite")
     if not 0 < h < math.inf:
         raise ValueError(f"the step h must be positive, got {h}")
+    return float(h)
 
 
 def _sine_series(z):
@@ -223,6 +227,9 @@ def test_bad_points_orders_and_steps_are_refused():
             central_difference(torch.sin, x, h)
         with pytest.raises(ValueError, match="positive"):
             complex_step(torch.sin, x, h)
+    for dtype in (torch.float16, torch.bfloat16):
+        with pytest.raises(TypeError, match="float32 or float64"):
+            complex_step(torch.sin, x.to(dtype))
 
 
 def test_backward_wants_a_scalar_and_a_plot_no_graph():
