@@ -70,8 +70,11 @@ def sample_counts(probabilities, m, n, generator):
     `probabilities` is a floating-point tensor (k,); all chance comes from `generator`, so
     that equal seeds give equal counts.  Raises TypeError ("floating-point tensor"), or
     ("integer") for m or n, and ValueError ("sum to 1") for anything but a vector of
-    non-negative numbers with sum 1 (within 10⁻⁶), or ("at least 1") for m or n.
+    non-negative numbers with sum 1 (within 10⁻⁶), or ("at least 1") for m or n.  Without a
+    generator, whose seed would be nobody's, raises TypeError ("torch.Generator").
     """
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"expected a torch.Generator, got {generator!r}")
     m, n = _positive(m), _positive(n)
     if not isinstance(probabilities, torch.Tensor) or not probabilities.is_floating_point():
         raise TypeError(f"expected a floating-point tensor, got {probabilities!r}")
@@ -238,10 +241,13 @@ def test_the_distance_falls_like_one_over_the_root_of_n():
 
 
 def test_bad_input_is_refused(torch_rng):
-    """Lists, integers, matrices, nothing, NaN, infinity, negatives; then m, n and p."""
+    """Lists, integers, no generator; matrices, nothing, NaN, infinity, negatives; m, n and p."""
     for p in ([0.5, 0.5], torch.tensor([1, 0])):
         with pytest.raises(TypeError, match="floating-point tensor"):
             sample_counts(p, 2, 2, torch_rng)
+    for bad in (None, 0):
+        with pytest.raises(TypeError, match=r"torch\.Generator"):
+            sample_counts(_DIE, 2, 2, bad)
     for numbers in (
         [],
         1.0,

@@ -66,8 +66,8 @@ def update(prior, outcome):
     """P(H=1 | outcome); `outcome` is the pair P(outcome | H=1), P(outcome | H=0).
 
     Exact for `Fraction`.  Raises ValueError ("between 0 and 1") for a probability outside
-    [0, 1] or NaN, ("impossible") if the outcome has probability zero, and TypeError ("a real
-    number") for anything else.
+    [0, 1] or NaN, ("impossible") if the outcome has probability zero, ("pairs") for one or
+    three numbers as outcome, and TypeError ("a real number") for anything else.
     """
     return joint_posterior(prior, [outcome])
 
@@ -77,6 +77,7 @@ def joint_posterior(prior, outcomes):
 
     Exact for `Fraction`; without outcomes it is the prior.  Raises what `update` raises.
     """
+    _check_pairs(*outcomes)
     _check_probabilities(prior, *(p for outcome in outcomes for p in outcome))
     infected = prior * math.prod(if_ill for if_ill, _ in outcomes)
     healthy = (1 - prior) * math.prod(if_healthy for _, if_healthy in outcomes)
@@ -88,12 +89,19 @@ def joint_posterior(prior, outcomes):
 def predictive(prior, seen, outcome):
     """P(outcome | the list of outcomes `seen`), all independent given H; pairs as in `update`.
 
-    Exact for `Fraction`.  Raises what `update` raises, "impossible" for what is `seen` only.
+    Exact for `Fraction`; with nothing seen, from the prior alone.  Raises what
+    `update` raises, "impossible" for what is `seen` only.
     """
+    _check_pairs(outcome)
     _check_probabilities(*outcome)
     if_ill, if_healthy = outcome
     infected = joint_posterior(prior, seen)
     return infected * if_ill + (1 - infected) * if_healthy
+
+
+def _check_pairs(*outcomes):
+    if any(len(outcome) != 2 for outcome in outcomes):
+        raise ValueError(f"outcomes must be pairs of likelihoods, got {outcomes}")
 
 
 def _check_probabilities(*probabilities):
@@ -217,6 +225,19 @@ def test_only_probabilities_are_taken():
         for bad in ("0.5", [0.5]):
             with pytest.raises(TypeError, match="a real number"):
                 call(bad)
+
+
+@pytest.mark.parametrize("bad", [(), (0.5,), (0.5, 0.5, 0.5)], ids=len)
+def test_an_outcome_is_a_pair(bad):
+    """One likelihood for the infected, one for the healthy."""
+    for call in (
+        lambda: update(0.5, bad),
+        lambda: joint_posterior(0.5, [_FIRST, bad]),
+        lambda: predictive(0.5, [bad], _FIRST),
+        lambda: predictive(0.5, [_FIRST], bad),
+    ):
+        with pytest.raises(ValueError, match="pairs"):
+            call()
 
 
 def test_impossible_outcomes_are_refused():
