@@ -72,7 +72,7 @@ def least_absolute_constants(x):
 
 
 def least_maximum_constant(x):
-    """The b that makes max|xᵢ − b| least, a float; refuses what the other two refuse."""
+    """The b that makes max|xᵢ − b| least, a float; refuses x as `least_squares_constant`."""
     return (min(_numbers(x)) + max(_numbers(x))) / 2
 
 
