@@ -54,7 +54,7 @@ from torch.linalg import LinAlgError
 def normal_equations(X, y):
     """The w, shape (d,), that makes ‖Xw − y‖ least, by Cholesky of XᵀX.
 
-    X has shape (n, d), y shape (n,), both floating point of one dtype, as is w.  Raises
+    X has shape (n, d), y shape (n,), both float32 or both float64, as is w.  Raises
     TypeError ("floating-point"), ValueError ("shape") for other shapes or no rows or columns,
     ValueError ("finite") for NaN or infinity, and LinAlgError ("rank") for dependent columns.
     An edge: rounding may hide the dependence, so a column counts as dependent where its squared
@@ -98,10 +98,9 @@ def minimum_norm_least_squares(X, y):
 
 def _check(X, y):
     both = (X, y)
-    if not all(isinstance(t, torch.Tensor) and t.is_floating_point() for t in both):
-        raise TypeError(f"expected floating-point tensors, got {type(X)} and {type(y)}")
-    if X.dtype != y.dtype:
-        raise TypeError(f"expected floating-point tensors of one dtype, {X.dtype} ≠ {y.dtype}")
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in both}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        raise TypeError(f"expected floating-point tensors, float32 or float64, got {dtypes}")
     if X.dim() != 2 or X.numel() == 0 or y.shape != X.shape[:1]:
         raise ValueError(
             "expected X of shape (n, d) and y of shape (n,) with n and d ≥ 1, "
@@ -265,12 +264,14 @@ def test_a_column_of_targets_broadcasts():
 
 @pytest.mark.parametrize("solver", _SOLVERS)
 def test_bad_input_is_refused(solver):
-    """Lists, integers, two dtypes; wrong or empty shapes; NaN and infinity."""
+    """Lists, integers, two dtypes, half precision; wrong or empty shapes; NaN and infinity."""
     X, y = torch.eye(3), torch.ones(3)
 
     for bad in ([[1.0]], X.long(), X.double()):
         with pytest.raises(TypeError, match="floating-point"):
             _solve(solver, bad, y)
+    with pytest.raises(TypeError, match="floating-point"):
+        _solve(solver, X.half(), y.half())
     for bad, targets in ((X[0], y), (X, y[:2]), (X[:0], y[:0]), (X[:, :0], y), (X[None], y)):
         with pytest.raises(ValueError, match="shape"):
             _solve(solver, bad, targets)
