@@ -73,7 +73,8 @@ def normal_equations(X, y):
 
     Leading axes are a batch.  Raises LinAlgError ("positive definite") where rounding has made
     XᵀX, of any problem in the batch, lose that; ValueError ("shape") if X and y do not fit and
-    ("finite") for NaN or infinity.
+    ("finite") for NaN or infinity; TypeError ("floating-point") unless both are tensors of
+    float32 or both of float64.
     """
     _check(X, y)
     L, failed = torch.linalg.cholesky_ex(X.mT @ X)
@@ -83,7 +84,7 @@ def normal_equations(X, y):
 
 
 def least_squares_by_qr(X, y):
-    """The same w by QR of X, for n ≥ d.  Raises ValueError as `normal_equations` does, and
+    """The same w by QR of X, for n ≥ d.  Refuses X and y as `normal_equations` does; raises
     LinAlgError ("zero pivot") where a column depends exactly on the others.
     """
     _check(X, y)
@@ -97,8 +98,10 @@ def correct_digits(estimate, exact):
     """How many decimal digits of the worst component are right: −log₁₀ max|estimate/exact − 1|.
 
     Of two tensors of one shape, (…, d), without zeros in `exact`; shape (…).  Infinite if all
-    are equal.  Raises ValueError ("shape") for two shapes and ("zero") for a zero in `exact`.
+    are equal.  Raises TypeError ("floating-point") for anything else, ValueError ("shape") for
+    two shapes, ("finite") for NaN or infinity and ("zero") for a zero in `exact`.
     """
+    _check_numbers(estimate, exact)
     if estimate.shape != exact.shape:
         raise ValueError(
             f"expected one shape, got {tuple(estimate.shape)}, {tuple(exact.shape)}"
@@ -108,14 +111,21 @@ def correct_digits(estimate, exact):
     return -((estimate - exact) / exact).abs().amax(-1).log10()
 
 
+def _check_numbers(*tensors):
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in tensors}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        raise TypeError(f"expected floating-point tensors, float32 or float64, got {dtypes}")
+    if not all(t.isfinite().all() for t in tensors):
+        raise ValueError("expected finite numbers, got NaN or infinity")
+
+
 def _check(X, y):
+    _check_numbers(X, y)
     if X.dim() < 2 or X.shape[:-1] != y.shape or 0 in X.shape or X.shape[-2] < X.shape[-1]:
         raise ValueError(
             "expected X of shape (…, n, d), n ≥ d ≥ 1, and y of shape (…, n), "
             f"got {tuple(X.shape)} and {tuple(y.shape)}"
         )
-    if not (X.isfinite().all() and y.isfinite().all()):
-        raise ValueError("expected finite numbers, got NaN or infinity")
 
 
 @pytest.fixture
@@ -283,8 +293,16 @@ def test_float32_loses_the_normal_equations_at_a_modest_kappa(torch_rng):
 
 
 def test_bad_problems_are_refused():
-    """Shapes that do not fit, no data, more columns than rows, NaN, a repeated column."""
+    """No floats, shapes that do not fit, no data, more columns than rows, NaN, rank 1."""
     X, y = torch.eye(3, 2), torch.ones(3)
+
+    for function in (normal_equations, least_squares_by_qr, lambda X, y: correct_digits(y, X)):
+        for bad in (X.tolist(), X.long(), X.half(), X.double(), X * 1j):
+            with pytest.raises(TypeError, match="floating-point"):
+                function(bad, y)
+    for bad in ((y * torch.nan, y), (y, y * torch.inf)):
+        with pytest.raises(ValueError, match="finite"):
+            correct_digits(*bad)
 
     for solve in (normal_equations, least_squares_by_qr):
         for bad, targets in ((X, y[:2]), (X[:0], y[:0]), (X.T, y[:2]), (y, y), (X, y[:, None])):
