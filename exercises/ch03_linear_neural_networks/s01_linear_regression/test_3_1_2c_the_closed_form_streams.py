@@ -51,11 +51,14 @@ def normal_sums(blocks):
     """XᵀX and, as last column, Xᵀy: shape (d, d + 1), from an iterable of blocks (X, y).
 
     Each block, X (rows, d) and y (rows,), is read once and not kept; besides the result no
-    memory is taken that grows with d or the rows.  Raises ValueError ("at least one block") for
-    none, and ("block 3") with its number, counted from 0, for a block whose shape does not fit.
+    memory is taken that grows with d or the rows.  NaN and infinity end up in the sums.  Raises
+    ValueError ("at least one block") for none.  With the number of the block, counted from 0,
+    raises ValueError ("block") if its shape does not fit, and TypeError ("block") if it is no
+    pair of tensors, all of them float32 or all float64.
     """
     sums = None
-    for number, (X, y) in enumerate(blocks):
+    for number, block in enumerate(blocks):
+        X, y = _floats(block, number, sums)
         if sums is None and X.dim() == 2:
             sums = X.new_zeros(X.shape[1], X.shape[1] + 1)
         if sums is None or X.shape[1:] != sums.shape[:1] or y.shape != X.shape[:1]:
@@ -70,13 +73,29 @@ def normal_sums(blocks):
     return sums
 
 
+def _floats(block, number, sums):
+    """The two tensors of a block, if their dtype is that of the sums so far."""
+    parts = block if isinstance(block, tuple | list) else (block,)
+    dtypes = [t.dtype if isinstance(t, torch.Tensor) else type(t) for t in parts]
+    floats = [torch.float32, torch.float64] if sums is None else [sums.dtype]
+    if dtypes not in [[dtype, dtype] for dtype in floats]:
+        raise TypeError(
+            f"block {number}: expected two tensors of floats, of one dtype for all blocks, "
+            f"got {dtypes}"
+        )
+    return parts
+
+
 def solve_normal_sums(sums):
     """The least-squares w, shape (d,), from the sums (d, d + 1) of `normal_sums`, by Cholesky.
 
-    Raises ValueError ("shape") for another shape or d = 0, ("finite") if a row held NaN or
-    infinity, and LinAlgError ("rank") for dependent columns, which rounding may hide: an edge,
-    where a squared pivot is below 1000 ε times its diagonal entry.
+    Raises TypeError ("float32 or float64") for anything else, ValueError ("shape") for another
+    shape or d = 0, ("finite") if a row held NaN or infinity, and LinAlgError ("rank") for
+    dependent columns, which rounding may hide: an edge, where a squared pivot is below 1000 ε
+    times its diagonal entry.
     """
+    if not isinstance(sums, torch.Tensor) or sums.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"expected a tensor of float32 or float64, got {sums!r}")
     if sums.dim() != 2 or sums.shape[1] != sums.shape[0] + 1 or len(sums) == 0:
         raise ValueError(f"expected sums of shape (d, d + 1), d ≥ 1, got {tuple(sums.shape)}")
     if not sums.isfinite().all():
@@ -249,6 +268,22 @@ def test_a_single_bad_row_is_noticed_at_the_end(torch_rng):
 
             with pytest.raises(ValueError, match="finite"):
                 solve_normal_sums(sums)
+
+
+def test_blocks_and_sums_are_tensors_of_floats(torch_rng):
+    """Of one dtype, from the first block to the last; no block is half a pair."""
+    X, y = _rows(torch_rng, 10)
+
+    for bad in ((X.tolist(), y), (X.long(), y.long()), (X, y.float()), (X, None)):
+        with pytest.raises(TypeError, match="block 0"):
+            normal_sums([bad])
+    for bad in ((X.float(), y.float()), (X,), "ab", 3, X):
+        with pytest.raises(TypeError, match="block 1"):
+            normal_sums([(X, y), bad])
+    sums = normal_sums([(X, y)])
+    for bad in (sums.tolist(), sums.long(), sums.half(), sums * 1j, None):
+        with pytest.raises(TypeError, match="float32 or float64"):
+            solve_normal_sums(bad)
 
 
 def test_what_does_not_fit_is_refused(torch_rng):
