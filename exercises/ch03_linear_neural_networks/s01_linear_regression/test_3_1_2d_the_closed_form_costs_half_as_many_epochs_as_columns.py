@@ -38,6 +38,7 @@ Hints
 """
 
 import math
+import operator
 
 import pytest
 import torch
@@ -49,7 +50,8 @@ def closed_form_multiplications(n, d):
     """Multiplications and divisions of the normal equations by Cholesky, an int.
 
     XᵀX in full, nd², and Xᵀy, nd; the factor, d(d − 1)/2 + (d − 1)d(d + 1)/6; two triangular
-    systems, d(d + 1).  Square roots are not counted.  Raises ValueError ("at least 1").
+    systems, d(d + 1).  Square roots are not counted.  Raises ValueError ("at least 1"), and
+    TypeError ("integer") for a count that is none.
     """
     _check(n=n, d=d)
     factor = d * (d - 1) // 2 + (d - 1) * d * (d + 1) // 6
@@ -59,7 +61,7 @@ def closed_form_multiplications(n, d):
 def sgd_multiplications(n, d, epochs, batch):
     """Multiplications of minibatch SGD, an int: 2nd in each epoch, and d in each step for η.
 
-    An epoch has ⌈n/batch⌉ steps.  Raises ValueError ("at least 1").
+    An epoch has ⌈n/batch⌉ steps.  Raises as `closed_form_multiplications` does.
     """
     _check(n=n, d=d, epochs=epochs, batch=batch)
     return epochs * (2 * n * d + d * math.ceil(n / batch))
@@ -68,14 +70,14 @@ def sgd_multiplications(n, d, epochs, batch):
 def break_even_epochs(n, d, batch):
     """The largest number of whole epochs that cost no more than the closed form, 0 if none do.
 
-    Raises ValueError ("at least 1").
+    Raises as `closed_form_multiplications` does.
     """
     return closed_form_multiplications(n, d) // sgd_multiplications(n, d, 1, batch)
 
 
 def _check(**counts):
     for name, count in counts.items():
-        if count < 1:
+        if operator.index(count) < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
 
 
@@ -240,7 +242,7 @@ def test_the_closed_form_wins_on_badly_scaled_columns(torch_rng):
 
 
 def test_no_rows_no_columns_and_no_epochs_are_refused():
-    """Counts start at 1."""
+    """Counts start at 1, and are integers."""
     for call in (
         lambda: closed_form_multiplications(0, 3),
         lambda: closed_form_multiplications(3, 0),
@@ -253,6 +255,14 @@ def test_no_rows_no_columns_and_no_epochs_are_refused():
     ):
         with pytest.raises(ValueError, match="at least 1"):
             call()
+    for bad in (2.5, math.nan, math.inf):
+        for call in (
+            lambda bad: closed_form_multiplications(3, bad),
+            lambda bad: sgd_multiplications(3, 3, bad, 1),
+            lambda bad: break_even_epochs(3, 3, bad),
+        ):
+            with pytest.raises(TypeError, match="integer"):
+                call(bad)
 
 
 def test_the_figure_shows_sgd_against_the_cost_of_the_closed_form(save_figure, torch_rng):
