@@ -51,9 +51,12 @@ import torch
 def laplace_negative_log_likelihood(X, y, w):
     """The scalar n log 2 + Σ|yᵢ − xᵢᵀw| for X (n, d), y (n,) and w (d,); differentiable.
 
-    Without rows it is 0.  Raises ValueError ("shape") for other shapes and ("finite") for NaN
-    or infinity.
+    Without rows it is 0.  Raises TypeError ("floating-point") unless all are such tensors of
+    one dtype, ValueError ("shape") for other shapes and ("finite") for NaN or infinity.
     """
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in (X, y, w)}
+    if len(dtypes) > 1 or not X.is_floating_point():
+        raise TypeError(f"expected floating-point tensors of one dtype, got {dtypes}")
     if X.dim() != 2 or y.shape != X.shape[:1] or w.shape != X.shape[1:]:
         shapes = [tuple(t.shape) for t in (X, y, w)]
         raise ValueError(f"expected shapes (n, d), (n,) and (d,), got {shapes}")
@@ -66,14 +69,16 @@ def weighted_medians(values, weights):
     """The interval, (low, high), of all m that make Σ weightᵢ |valueᵢ − m| least.
 
     For numbers with weights ≥ 0, not all of them 0.  Both ends are values, so that integers
-    and fractions stay exact.  Raises ValueError ("one weight for each value"), or ("weight")
-    for a negative weight, NaN, or none above 0.
+    and fractions stay exact.  Raises ValueError ("one weight for each value"), ("weight") for
+    a weight that is negative, NaN or infinite or none above 0, and ("finite") for a value.
     """
     values, weights = list(values), list(weights)
     if len(values) != len(weights):
         raise ValueError("expected one weight for each value")
-    if not all(weight >= 0 for weight in weights) or sum(weights) == 0:
+    if not all(0 <= weight < math.inf for weight in weights) or sum(weights) == 0:
         raise ValueError("expected every weight ≥ 0, and at least one weight above 0")
+    if not all(-math.inf < value < math.inf for value in values):
+        raise ValueError(f"expected finite values, got {values}")
     ordered = sorted((v, weight) for v, weight in zip(values, weights, strict=True) if weight)
     below, half = 0, sum(weights)
     for place, (value, weight) in enumerate(ordered):
@@ -86,12 +91,14 @@ def weighted_medians(values, weights):
 def least_absolute_slopes(x, y):
     """The interval, (low, high), of the slopes w that make Σ|yᵢ − xᵢw| least.
 
-    Where x is 0 the datum has no say.  Raises ValueError ("weight") if x is 0 everywhere and
-    ("one y for each x").
+    Where x is 0 the datum has no say.  Raises ValueError ("weight") if x is 0 everywhere,
+    ("one y for each x"), and ("finite") for NaN or infinity.
     """
     x, y = list(x), list(y)
     if len(x) != len(y):
         raise ValueError("expected one y for each x")
+    if not all(-math.inf < number < math.inf for number in (*x, *y)):
+        raise ValueError("expected finite numbers, got NaN or infinity")
     pairs = [(a, b) for a, b in zip(x, y, strict=True) if a != 0]
     return weighted_medians([b / a for a, b in pairs], [abs(a) for a, _ in pairs])
 
@@ -234,9 +241,12 @@ def test_the_exponential_distribution_has_one_side_only():
 
 
 def test_bad_input_is_refused():
-    """Shapes, NaN and infinity; weights that are missing, negative, all zero or NaN."""
+    """No floats, shapes, NaN, infinity; weights missing, negative, all zero or no numbers."""
     X, y, w = torch.ones(3, 2), torch.ones(3), torch.ones(2)
 
+    for bad in ((X.tolist(), y, w), (X.long(), y.long(), w.long()), (X, y.double(), w)):
+        with pytest.raises(TypeError, match="floating-point"):
+            laplace_negative_log_likelihood(*bad)
     for bad in ((X, y[:2], w), (X, y[:, None], w), (X, y, y), (y, y, w), (X, y, w[:, None])):
         with pytest.raises(ValueError, match="shape"):
             laplace_negative_log_likelihood(*bad)
@@ -245,7 +255,15 @@ def test_bad_input_is_refused():
             laplace_negative_log_likelihood(*bad)
     with pytest.raises(ValueError, match="one weight for each value"):
         weighted_medians([1, 2], [1])
-    for weights in ([1, -1], [0, 0], [math.nan, 1]):
+    for bad in (math.nan, math.inf, -math.inf):
+        for call in (
+            lambda bad: weighted_medians([1, bad], [1, 1]),
+            lambda bad: least_absolute_slopes([1, bad], [1, 1]),
+            lambda bad: least_absolute_slopes([1, 0], [1, bad]),
+        ):
+            with pytest.raises(ValueError, match="finite"):
+                call(bad)
+    for weights in ([1, -1], [0, 0], [math.nan, 1], [1, math.inf]):
         with pytest.raises(ValueError, match="weight"):
             weighted_medians([1, 2], weights)
     with pytest.raises(ValueError, match="one y for each x"):
