@@ -61,15 +61,16 @@ _PUBLISHED = torch.tensor([-39.68986, 0.83188, 0.57391, -0.06087], dtype=torch.f
 def least_absolute_deviations(X, y):
     """A w, (d,) in float64, that makes Σ|yᵢ − xᵢᵀw| least, by linear programming.
 
-    X is (n, d), y (n,), both tensors with n, d ≥ 1.  Raises ValueError ("shape") for other
-    shapes and ("finite") for NaN or infinity.
+    X is (n, d), y (n,), with n, d ≥ 1, both float32 or both float64.  Raises TypeError
+    ("floating-point") for anything else, ValueError ("shape") for other shapes and ("finite")
+    for NaN or infinity.
     """
     _check(X, y)
     n, d = X.shape
-    equalities = np.hstack((X.numpy(), np.eye(n), -np.eye(n)))
+    equalities = np.hstack((X.detach().numpy(), np.eye(n), -np.eye(n)))
     costs = np.repeat([0.0, 1.0], [d, 2 * n])
     bounds = [(None, None)] * d + [(0, None)] * (2 * n)
-    solution = linprog(costs, A_eq=equalities, b_eq=y.numpy(), bounds=bounds).x[:d]
+    solution = linprog(costs, A_eq=equalities, b_eq=y.detach().numpy(), bounds=bounds).x[:d]
     return torch.from_numpy(solution)
 
 
@@ -77,9 +78,14 @@ def iteratively_reweighted_least_squares(X, y, steps, floor=1e-8):
     """The w, (d,), after so many steps from ordinary least squares.
 
     The weights of a step are 1/max(|residual|, floor).  Refuses X and y as
-    `least_absolute_deviations` does.
+    `least_absolute_deviations` does, and raises ValueError ("at least 0") for fewer steps and
+    ("positive") for a floor that is no positive number.
     """
     _check(X, y)
+    if steps < 0:
+        raise ValueError(f"expected at least 0 steps, got {steps}")
+    if not 0 < floor < np.inf:
+        raise ValueError(f"expected a positive floor, got {floor}")
     roots = torch.ones_like(y)
     for _ in range(steps + 1):
         w = torch.linalg.lstsq(X * roots[:, None], (y * roots)[:, None]).solution[:, 0]
@@ -91,9 +97,10 @@ def certificate(X, y, w, tolerance=1e-9):
     """The s, (n,), with Xᵀs = 0 and sᵢ = sign(yᵢ − xᵢᵀw) where |yᵢ − xᵢᵀw| > tolerance.
 
     Then w is a minimum if all |sᵢ| ≤ 1.  For a w that fits exactly d independent rows.
-    Raises ValueError ("fits") for a w that does not, and as `least_absolute_deviations` does.
+    Raises ValueError ("fits") for a w that does not, ("shape") for a w that is not (d,), and
+    else as `least_absolute_deviations` does.
     """
-    _check(X, y)
+    _check(X, y, w)
     residuals = y - X @ w
     fitted = residuals.abs() <= tolerance
     s = residuals.sign()
@@ -105,11 +112,16 @@ def certificate(X, y, w, tolerance=1e-9):
     return s
 
 
-def _check(X, y):
+def _check(X, y, *w):
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in (X, y, *w)}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        raise TypeError(f"expected floating-point tensors, float32 or float64, got {dtypes}")
     if X.dim() != 2 or y.shape != X.shape[:1] or X.numel() == 0:
         shapes = tuple(X.shape), tuple(y.shape)
         raise ValueError(f"expected shapes (n, d) and (n,) with n and d ≥ 1, got {shapes}")
-    if not (X.isfinite().all() and y.isfinite().all()):
+    if any(t.shape != X.shape[1:] for t in w):
+        raise ValueError(f"expected w of shape ({X.shape[1]},), got {tuple(w[0].shape)}")
+    if not all(t.isfinite().all() for t in (X, y, *w)):
         raise ValueError("expected finite numbers, got NaN or infinity")
 
 
@@ -237,7 +249,7 @@ def test_a_wild_x_pulls_the_line_to_itself(torch_rng):
 
 
 def test_bad_input_is_refused():
-    """Shapes that do not fit, no data, NaN and infinity; a certificate for an inner point."""
+    """Shapes that do not fit, no data, NaN, infinity, other dtypes; an inner point's w."""
     X, y = torch.ones(3, 1, dtype=torch.float64), torch.tensor([1.0, 2.0, 4.0]).double()
 
     for answer in (
@@ -257,6 +269,17 @@ def test_bad_input_is_refused():
         for bad, targets in ((X * torch.nan, y), (X, y * torch.inf)):
             with pytest.raises(ValueError, match="finite"):
                 answer(bad, targets)
+        for bad in (X.tolist(), X.long(), X.float(), X.half(), X * 1j):
+            with pytest.raises(TypeError, match="floating-point"):
+                answer(bad, y)
+    for w in (torch.ones(2).double(), torch.ones(1, 1).double(), torch.tensor(1.0).double()):
+        with pytest.raises(ValueError, match="shape"):
+            certificate(X, y, w)
+    with pytest.raises(ValueError, match="at least 0"):
+        iteratively_reweighted_least_squares(X, y, -1)
+    for floor in (0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="positive"):
+            iteratively_reweighted_least_squares(X, y, 1, floor)
     with pytest.raises(ValueError, match="fits"):
         certificate(X, y, torch.tensor([1.5]).double())
     assert certificate(X, y, torch.tensor([2.0]).double()).tolist() == [-1, 0, 1]
