@@ -57,8 +57,12 @@ def subgradient(X, y, w):
     """A subgradient by w of the mean |yᵢ − xᵢᵀw|, with sign(0) = 0: −Xᵀ sign(y − Xw)/n.
 
     X is (n, d), y (n,) and w (…, d), a batch of points; the result has w's shape.  Raises
-    ValueError ("shape") for other shapes or no rows, and ("finite") for NaN or infinity.
+    TypeError ("floating-point") unless all are such tensors of one dtype, ValueError ("shape")
+    for other shapes or no rows, and ("finite") for NaN or infinity.
     """
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in (X, y, w)}
+    if len(dtypes) > 1 or not X.is_floating_point():
+        raise TypeError(f"expected floating-point tensors of one dtype, got {dtypes}")
     if X.dim() != 2 or y.shape != X.shape[:1] or w.shape[-1:] != X.shape[1:] or len(X) == 0:
         shapes = [tuple(t.shape) for t in (X, y, w)]
         raise ValueError(f"expected shapes (n, d), (n,), (…, d) with n ≥ 1, got {shapes}")
@@ -71,19 +75,37 @@ def stochastic_descent(X, y, w, steps, rows):
     """SGD on |yᵢ − xᵢᵀw|, one row at a time: all iterates, (T + 1, …, d), w itself first.
 
     `w` has shape (…, d), a batch of starts; `steps` holds T step sizes, numbers or tensors that
-    broadcast against w; `rows` the T row numbers, (T,) or (T, …).  sign(0) = 0.  Refuses X, y
-    and w as `subgradient` does.
+    broadcast against w; `rows`, int64, the T row numbers, (T,) or (T, …).  sign(0) = 0.
+    Refuses X, y and w as `subgradient` does, another number of steps than of rows with
+    ValueError ("argument") and steps that are not finite with ValueError ("finite"); raises
+    TypeError ("int64") for other rows and ValueError ("row numbers") unless X has them all.
     """
     subgradient(X, y, w)
+    rows = torch.as_tensor(rows)
+    if rows.dtype != torch.int64 or rows.dim() == 0:
+        raise TypeError(f"expected row numbers, int64, of shape (T,) or (T, …), got {rows!r}")
+    if not ((rows >= 0) & (rows < len(X))).all():
+        raise ValueError(f"expected row numbers from 0 to {len(X) - 1}")
     path = [w]
     for step, i in zip(steps, rows, strict=True):
         x, w = X[i], path[-1]
         path.append(w + step * (y[i] - (x * w).sum(-1)).sign()[..., None] * x)
-    return torch.stack(path)
+    path = torch.stack(path)
+    if not path.isfinite().all():
+        raise ValueError("expected finite steps, got NaN or infinity")
+    return path
 
 
 def running_average(path):
-    """The averages of the first 1, 2, …, T entries along axis 0, of the shape of `path`."""
+    """The averages of the first 1, 2, …, T entries along axis 0, of the shape of `path`.
+
+    Empty if `path` is.  Raises TypeError ("floating-point") for anything but such a tensor of
+    rank 1 or more, and ValueError ("finite") for NaN or infinity.
+    """
+    if not isinstance(path, torch.Tensor) or not path.is_floating_point() or path.dim() == 0:
+        raise TypeError(f"expected a floating-point tensor with an axis 0, got {path!r}")
+    if not path.isfinite().all():
+        raise ValueError("expected finite entries, got NaN or infinity")
     counts = torch.arange(1, len(path) + 1, dtype=path.dtype)
     return path.cumsum(0) / counts.reshape(-1, *[1] * (path.dim() - 1))
 
@@ -265,9 +287,27 @@ def test_stack_loss_is_reached_within_half_a_percent(scaled_stack_problem):
 
 
 def test_bad_input_is_refused():
-    """Shapes that do not fit, no rows, NaN and infinity."""
+    """No floats, shapes that do not fit, no rows, NaN and infinity; rows that X lacks."""
     X, y, w = torch.ones(3, 2), torch.ones(3), torch.ones(2)
 
+    for bad in ((X.tolist(), y, w), (X.long(), y.long(), w.long()), (X, y, w.double())):
+        with pytest.raises(TypeError, match="floating-point"):
+            subgradient(*bad)
+    for bad in ([3], [-1]):
+        with pytest.raises(ValueError, match="row numbers"):
+            stochastic_descent(X, y, w, [0.1], bad)
+    for bad in ([0.0], torch.tensor(0)):
+        with pytest.raises(TypeError, match="int64"):
+            stochastic_descent(X, y, w, [0.1], bad)
+    for bad in (torch.nan, torch.inf):
+        with pytest.raises(ValueError, match="finite"):
+            stochastic_descent(X, 2 * y, w / 4, [bad], [0])
+        with pytest.raises(ValueError, match="finite"):
+            running_average(torch.tensor([1.0, bad]))
+    for bad in ([1.0], torch.ones(2, dtype=torch.int64), torch.tensor(1.0)):
+        with pytest.raises(TypeError, match="floating-point"):
+            running_average(bad)
+    assert running_average(torch.ones(0, 2)).shape == (0, 2)
     for bad in ((X, y[:2], w), (X, y[:, None], w), (X, y, y), (y, y, w), (X[:0], y[:0], w)):
         with pytest.raises(ValueError, match="shape"):
             subgradient(*bad)
