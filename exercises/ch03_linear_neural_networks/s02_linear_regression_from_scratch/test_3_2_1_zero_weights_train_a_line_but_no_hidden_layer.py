@@ -62,9 +62,10 @@ from matplotlib.figure import Figure
 def first_gradient(X, y):
     """The gradient of ‖Xw − y‖² / 2n at w = 0: −Xᵀy / n, of shape (…, d).
 
-    X is (…, n, d) and y is (…, n), of one floating dtype; leading axes broadcast.  Raises
+    X is (…, n, d) and y is (…, n), both float32 or float64; leading axes broadcast.  Raises
     TypeError ("floating-point tensors"), and ValueError for other shapes ("n rows"), for
-    n = 0 or d = 0 ("empty") and for NaN or infinity ("finite").
+    leading axes that don't ("broadcast"), for n = 0 or d = 0 ("empty") and for NaN or infinity
+    ("finite").
     """
     _check(X, y)
     return -(X.mT @ y.unsqueeze(-1)).squeeze(-1) / y.shape[-1]
@@ -73,7 +74,7 @@ def first_gradient(X, y):
 def descent_limit(X, y, start):
     """Where gradient descent on ‖Xw − y‖² ends from w = `start`: start + X⁺(y − X start).
 
-    X is (…, n, d), y is (…, n) and start is (…, d), of one floating dtype; leading axes
+    X is (…, n, d), y is (…, n) and start is (…, d), all float32 or float64; leading axes
     broadcast.  Singular values up to max(n, d) · ε times the largest count as zero.  Raises
     what `first_gradient` raises, and ValueError ("start") for a start that is not (…, d).
     """
@@ -100,8 +101,9 @@ def hidden_spread(W):
 
 
 def _check_numbers(*tensors):
-    if not all(isinstance(t, torch.Tensor) and t.is_floating_point() for t in tensors):
-        raise TypeError("expected floating-point tensors, got something else among them")
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in tensors}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        raise TypeError(f"expected floating-point tensors, float32 or float64, got {dtypes}")
     if not all(t.isfinite().all() for t in tensors):
         raise ValueError("every entry must be finite")
 
@@ -112,6 +114,11 @@ def _check(X, y, *more):
         raise ValueError(f"X and y must have n rows, got {tuple(X.shape)} and {tuple(y.shape)}")
     if X.shape[-1] == 0 or X.shape[-2] == 0:
         raise ValueError(f"X must not be empty, got shape {tuple(X.shape)}")
+    leading = [tuple(shape) for shape in (X.shape[:-2], *(t.shape[:-1] for t in (y, *more)))]
+    try:
+        torch.broadcast_shapes(*leading)
+    except RuntimeError:
+        raise ValueError(f"expected leading axes that broadcast, got {leading}") from None
 
 
 _SIGMA, _RATE, _BATCH, _EPOCHS = 0.01, 0.03, 10, 3
@@ -377,6 +384,13 @@ def test_bad_shapes_are_refused():
     for wrong in (torch.ones(4), torch.ones(1), torch.tensor(1.0)):
         with pytest.raises(ValueError, match="start"):
             descent_limit(X, y, wrong)
+    for batch in (torch.ones(2, 4, 2), torch.ones(3, 5, 4, 2)):
+        with pytest.raises(ValueError, match="broadcast"):
+            first_gradient(batch, torch.ones(3, 4))
+        with pytest.raises(ValueError, match="broadcast"):
+            descent_limit(batch, torch.ones(3, 4), start)
+        with pytest.raises(ValueError, match="broadcast"):
+            descent_limit(batch, y, torch.ones(3, 2))
     with pytest.raises(ValueError, match="h × d"):
         hidden_spread(y)
     for n, d in ((0, 2), (4, 0)):
@@ -400,7 +414,7 @@ def test_bad_numbers_are_refused():
             for bad in (torch.nan * argument, -torch.inf * argument):
                 with pytest.raises(ValueError, match="finite"):
                     function(*arguments[:k], bad, *arguments[k + 1 :])
-            for bad in (argument.long(), argument.tolist()):
+            for bad in (argument.long(), argument.tolist(), argument.half()):
                 with pytest.raises(TypeError, match="floating-point tensors"):
                     function(*arguments[:k], bad, *arguments[k + 1 :])
 
