@@ -41,6 +41,8 @@ Hints
 3. Would two sets of parameters give the same currents?
 """
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -51,8 +53,9 @@ from scipy.optimize import least_squares, minimize
 def resistance(U, I):  # noqa: E741 - the field's symbol for a current
     """The R (ohm, if U is in volt and I in ampere) that makes Σ(Iᵢ − Uᵢ/R)² least, a float.
 
-    Two 1-D floating-point tensors of one shape.  Raises ValueError ("one shape") for others or
-    none, ("finite") for NaN or infinity, and ("current") if ΣUᵢIᵢ is 0, where 1/R is 0.
+    Two 1-D tensors of one shape, float32 or float64.  Raises TypeError ("float32 or float64")
+    for anything else, ValueError ("one shape") for other shapes or no numbers, ("finite") for
+    NaN or infinity, and ("current") if ΣUᵢIᵢ is 0, where 1/R is 0.
     """
     _check(U, I)
     if U @ I == 0:
@@ -64,12 +67,12 @@ def fit_ohm_1826(x, X, start):
     """The a and b that make Σ(X − a/(b + x))² least, two floats, from a positive guess (a, b).
 
     Autograd gives the gradient by log a and log b, BFGS the steps.
-    Wire lengths x and deflections X are 1-D float64 tensors; b has the unit of x, a that of
-    x·X.  Raises ValueError ("one shape"), ("finite"), and ("positive") for a guess or a length
-    that is not.
+    Wire lengths x and deflections X are 1-D tensors; b has the unit of x, a that of x·X.
+    Refuses them as `resistance` does, and with ValueError ("positive") a guess or a length that
+    is not positive and finite.
     """
     _check(x, X)
-    if min(*start, x.min()) <= 0:
+    if not all(0 < number < math.inf for number in (*start, x.min())):
         raise ValueError("expected positive lengths and a positive first guess")
 
     def loss(theta):
@@ -82,6 +85,9 @@ def fit_ohm_1826(x, X, start):
 
 
 def _check(first, second):
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in (first, second)}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        raise TypeError(f"expected two tensors of float32 or float64, got {dtypes}")
     if first.dim() != 1 or first.shape != second.shape or first.numel() == 0:
         raise ValueError("expected two 1-D tensors of one shape, and at least one measurement")
     if not (first.isfinite().all() and second.isfinite().all()):
@@ -198,7 +204,7 @@ def test_noise_in_the_voltage_shrinks_the_slope(torch_rng):
 
 
 def test_bad_input_is_refused():
-    """Shapes, emptiness, NaN, no current at all; guesses or lengths that are not positive."""
+    """Shapes, emptiness, NaN, no floats, no current; guesses or lengths not positive."""
     U = torch.ones(3, dtype=torch.float64)
 
     for fit in (resistance, lambda x, X: fit_ohm_1826(x, X, (1.0, 1.0))):
@@ -208,9 +214,18 @@ def test_bad_input_is_refused():
         for bad in ((U * torch.nan, U), (U, U * torch.inf)):
             with pytest.raises(ValueError, match="finite"):
                 fit(*bad)
+        for bad in (U.tolist(), U.long(), U.float(), U.half(), U * 1j):
+            with pytest.raises(TypeError, match="float32 or float64"):
+                fit(bad, U)
     with pytest.raises(ValueError, match="current"):
         resistance(U, 0 * U)
-    for x, start in ((U, (0.0, 1.0)), (U, (1.0, -1.0)), (-U, (1.0, 1.0))):
+    for x, start in (
+        (U, (0.0, 1.0)),
+        (U, (1.0, -1.0)),
+        (U, (torch.nan, 1.0)),
+        (U, (1.0, torch.inf)),
+        (-U, (1.0, 1.0)),
+    ):
         with pytest.raises(ValueError, match="positive"):
             fit_ohm_1826(x, U, start)
 
