@@ -62,9 +62,11 @@ def diode_residuals(parameters, V, I):  # noqa: E741 - the field's symbol for a 
     """Modelled minus measured current, ampere, shape of V, at 33 °C; differentiable.
 
     `parameters` holds I_ph and I_s (A), n, R_s (Ω) and G_sh (1/Ω): shape (5,), or (n, 5) with
-    a row for each point.  Raises ValueError ("positive") for a parameter that is not, ("shape")
-    for other shapes or no points, and ("finite") for NaN or infinity in V or I.
+    a row for each point.  Raises TypeError ("float32 or float64") unless all three are tensors
+    of one of them, ValueError ("positive") for a parameter that is not, ("shape") for other
+    shapes or no points, and ("finite") for NaN or infinity in V or I.
     """
+    _check_floats(parameters, V, I)
     if V.dim() != 1 or V.shape != I.shape or len(V) == 0:
         raise ValueError(f"expected V and I of one shape (n,), got {V.shape} and {I.shape}")
     if parameters.shape not in ((5,), (len(V), 5)):
@@ -79,11 +81,21 @@ def diode_residuals(parameters, V, I):  # noqa: E741 - the field's symbol for a 
     return light - diode - across * shunt - I
 
 
+def _check_floats(*tensors):
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in tensors}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        raise TypeError(f"expected tensors, all float32 or float64, got {dtypes}")
+
+
 def jacobian(theta, V, I):  # noqa: E741
     """The residuals at exp(theta), (n,), and their derivatives by theta, (n, 5), by autograd.
 
     Each point gets a copy of theta, (5,), of its own: one reverse pass then gives every row.
+    Refused is what `diode_residuals` refuses, and a theta of another "shape".
     """
+    _check_floats(theta, V, I)
+    if theta.shape != (5,) or V.dim() != 1:
+        raise ValueError(f"expected theta of shape (5,) and V of shape (n,), got {theta.shape}")
     copies = theta.expand(len(V), 5).clone().requires_grad_()
     residuals = diode_residuals(copies.exp(), V, I)
     return residuals.detach(), torch.autograd.grad(residuals.sum(), copies)[0]
@@ -92,7 +104,8 @@ def jacobian(theta, V, I):  # noqa: E741
 def fit_single_diode(V, I, start):  # noqa: E741
     """The parameters, (5,) in float64, where damped Gauss–Newton steps in their logarithms end.
 
-    From five positive numbers in the order of `diode_residuals`, which it refuses as that does.
+    From five positive numbers in the order of `diode_residuals`, which it refuses as that does;
+    V and I are float64.
     At most 100 steps, each shrunk until Σ residuals² falls; no parameter changes by more than a
     factor e in one.
     """
@@ -249,6 +262,7 @@ def test_bad_input_is_refused(cell):
     for call in (
         lambda *measured: diode_residuals(_PUBLISHED, *measured),
         lambda *measured: fit_single_diode(*measured, _START),
+        lambda *measured: jacobian(_PUBLISHED.log(), *measured),
     ):
         for bad in ((V, I[1:]), (V[:0], I[:0]), (V[None], I[None])):
             with pytest.raises(ValueError, match="shape"):
@@ -256,8 +270,16 @@ def test_bad_input_is_refused(cell):
         for bad in ((V * math.nan, I), (V, I * math.inf)):
             with pytest.raises(ValueError, match="finite"):
                 call(*bad)
+        for bad in (V.tolist(), V.long(), V.float(), V.half(), V * 1j):
+            with pytest.raises(TypeError, match="float32 or float64"):
+                call(bad, I)
+            with pytest.raises(TypeError, match="float32 or float64"):
+                call(V, bad)
     with pytest.raises(ValueError, match="shape"):
         diode_residuals(_PUBLISHED[:4], V, I)
+    for bad in (_PUBLISHED[:4], _PUBLISHED.expand(len(V), 5)):
+        with pytest.raises(ValueError, match="shape"):
+            jacobian(bad.log(), V, I)
 
 
 def test_the_figure_shows_the_bend_and_the_residuals(save_figure, cell):
