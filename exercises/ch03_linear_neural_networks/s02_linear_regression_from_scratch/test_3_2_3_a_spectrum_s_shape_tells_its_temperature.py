@@ -44,6 +44,7 @@ Hints
 
 import math
 from functools import partial
+from numbers import Real
 
 import numpy as np
 import pytest
@@ -65,9 +66,9 @@ _FIRST = 2 * _PLANCK * _LIGHT * 1e6 * 1e20  # 2hc per cm⁻³, and 10²⁰ MJy i
 def planck_radiance(wavenumber, temperature):
     """Spectral radiance in MJy/sr, 2hcν³/(eˣ − 1): wavenumber in 1/cm, temperature in K.
 
-    Tensors that broadcast, of one floating-point dtype.  An edge: 0, not NaN, where eˣ
-    overflows.  Raises TypeError ("floating-point"), and ValueError ("positive") unless both are
-    finite and positive.
+    Tensors that broadcast, both float32 or float64, without numbers too.  An edge: 0, not NaN,
+    where eˣ overflows.  Raises TypeError ("floating-point"), and ValueError ("positive") unless
+    both are finite and positive, ("broadcast") for shapes that do not.
     """
     _check(wavenumber, temperature)
     x = SECOND_RADIATION_CONSTANT * wavenumber / temperature
@@ -89,14 +90,18 @@ def fit_temperature(wavenumber, radiance, sigma, start):
     """The T in K that makes χ² least, and that χ²: two floats, from a first guess in K.
 
     Autograd gives the slope of χ² by log T, BFGS the steps.
-    Float64 tensors of one shape, in the units of `planck_radiance`.  Raises ValueError ("one
-    shape"), ("positive") for a σ or a guess that is not, and ("finite") for NaN or infinity.
+    Float64 tensors of one shape, in the units of `planck_radiance`.  Raises TypeError
+    ("floating-point"), ValueError ("one shape"), ("positive") for a σ or a guess that is not,
+    and ("finite") for NaN or infinity.
     """
+    _check_floats(wavenumber, radiance, sigma)
     if not wavenumber.shape == radiance.shape == sigma.shape or wavenumber.numel() == 0:
         raise ValueError("expected measurements of one shape, and at least one")
     if not radiance.isfinite().all():
         raise ValueError("expected finite radiances, got NaN or infinity")
-    _check(sigma, torch.as_tensor(float(start)))
+    if not isinstance(start, Real):
+        raise TypeError(f"expected a floating-point number as first guess, got {start!r}")
+    _check(sigma, torch.tensor(float(start)).to(sigma))
 
     def chi_squared(theta):
         theta = torch.from_numpy(theta).requires_grad_()
@@ -107,12 +112,20 @@ def fit_temperature(wavenumber, radiance, sigma, start):
     return math.exp(fit.x[0]), fit.fun
 
 
+def _check_floats(*tensors):
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in tensors}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        raise TypeError(f"expected floating-point tensors, float32 or float64, got {dtypes}")
+
+
 def _check(*quantities):
-    for quantity in quantities:
-        if not isinstance(quantity, torch.Tensor) or not quantity.is_floating_point():
-            raise TypeError(f"expected floating-point tensors, got {quantity!r}")
-        if not ((quantity > 0) & quantity.isfinite()).all():
-            raise ValueError("expected finite, positive numbers")
+    _check_floats(*quantities)
+    if not all(((q > 0) & q.isfinite()).all() for q in quantities):
+        raise ValueError("expected finite, positive numbers")
+    try:
+        torch.broadcast_shapes(*(q.shape for q in quantities))
+    except RuntimeError:
+        raise ValueError("expected shapes that broadcast") from None
 
 
 def _double(numbers):
@@ -320,6 +333,11 @@ def test_bad_input_is_refused(firas):
             law(1.0, one)
         with pytest.raises(TypeError, match="floating-point"):
             law(one, torch.tensor(3))
+        for bad in (one.float(), one.half()):
+            with pytest.raises(TypeError, match="floating-point"):
+                law(one, bad)
+        with pytest.raises(ValueError, match="broadcast"):
+            law(wavenumber, _double([2.7, 2.8]))
     for bad in ((wavenumber, radiance[1:], sigma), (wavenumber[:0], radiance[:0], sigma[:0])):
         with pytest.raises(ValueError, match="one shape"):
             fit_temperature(*bad, 3.0)
@@ -332,6 +350,12 @@ def test_bad_input_is_refused(firas):
             fit_temperature(*bad)
     with pytest.raises(ValueError, match="finite"):
         fit_temperature(wavenumber, radiance * math.nan, sigma, 3.0)
+    for bad in (radiance.tolist(), radiance.long(), radiance.float(), radiance * 1j):
+        with pytest.raises(TypeError, match="floating-point"):
+            fit_temperature(wavenumber, bad, sigma, 3.0)
+    for start in ("3", None, 3j):
+        with pytest.raises(TypeError, match="floating-point"):
+            fit_temperature(*firas, start)
 
 
 def test_the_figure_shows_the_fit_and_its_residuals(save_figure, firas):
