@@ -44,6 +44,7 @@ Hints
 """
 
 import math
+import operator
 
 import numpy as np
 import pytest
@@ -57,8 +58,17 @@ _MU, _L, _T = 1.0, 20.0, 8
 def residual_polynomial(steps, curvature):
     """What T steps, (…, T), leave of the error at curvatures λ, (m,): Π(1 − ηₜλ), (…, m).
 
-    Differentiable.  Raises ValueError ("step") if there is none.
+    Differentiable; m may be 0.  Raises TypeError ("floating-point") unless both are tensors of
+    one such dtype, and ValueError ("step") without any, ("curvatures") for another shape of λ
+    and ("finite") for NaN or infinity.
     """
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in (steps, curvature)}
+    if len(dtypes) > 1 or not steps.is_floating_point():
+        raise TypeError(f"expected floating-point tensors of one dtype, got {dtypes}")
+    if curvature.dim() != 1:
+        raise ValueError(f"expected curvatures of shape (m,), got {tuple(curvature.shape)}")
+    if not (steps.isfinite().all() and curvature.isfinite().all()):
+        raise ValueError("expected finite numbers, got NaN or infinity")
     if steps.dim() == 0 or steps.shape[-1] == 0:
         raise ValueError("expected at least one step, as the last axis")
     return (1 - steps[..., None] * curvature).prod(-2)
@@ -67,7 +77,8 @@ def residual_polynomial(steps, curvature):
 def chebyshev_bound(mu, L, T):
     """The least worst |p| on [μ, L] of any T steps: 1/T_T((L + μ)/(L − μ)), a float.
 
-    T_T(x) = cosh(T arcosh x).  Raises ValueError ("0 < μ < L") and ("T ≥ 1").
+    T_T(x) = cosh(T arcosh x).  Raises ValueError ("0 < μ < L", both finite) and ("T ≥ 1"), and
+    TypeError ("integer") for another T.
     """
     _check(mu, L, T)
     return 1 / math.cosh(T * math.acosh((L + mu) / (L - mu)))
@@ -78,12 +89,16 @@ def learn_steps(mu, L, starts):
 
     BFGS on their logarithms lowers (Σ|p|¹⁰⁰)^(1/100) over 200 curvatures, which is at most
     200^(1/100) = 1.054 times the largest of them; Σ|p|¹⁰ comes first, as it has an easier
-    valley.  float64.  Raises ValueError ("0 < μ < L"), and ("positive") for starts that are
-    not.
+    valley.  float64.  Raises ValueError ("0 < μ < L"), ("step") without any, and ("positive")
+    for starts that are not, TypeError ("floating-point") for anything but such a tensor.
     """
     _check(mu, L, 1)
-    if not (starts > 0).all():
-        raise ValueError("expected positive first step sizes")
+    if not isinstance(starts, torch.Tensor) or not starts.is_floating_point():
+        raise TypeError(f"expected a floating-point tensor, got {starts!r}")
+    if not ((starts > 0) & starts.isfinite()).all():
+        raise ValueError("expected positive, finite first step sizes")
+    if starts.dim() == 0 or starts.numel() == 0:
+        raise ValueError("expected at least one step, as the last axis")
     curvature = torch.linspace(mu, L, 200, dtype=torch.float64)
 
     def log_norm(theta, power):
@@ -93,7 +108,7 @@ def learn_steps(mu, L, starts):
         return norm.item(), torch.autograd.grad(norm, theta)[0].numpy()
 
     learned = []
-    for start in starts.double().log().reshape(-1, starts.shape[-1]):
+    for start in starts.detach().double().log().reshape(-1, starts.shape[-1]):
         theta = start.numpy()
         for power in (10, 100):
             theta = minimize(log_norm, theta, args=(power,), jac=True, method="BFGS").x
@@ -104,7 +119,7 @@ def learn_steps(mu, L, starts):
 def _check(mu, L, T):
     if not 0 < mu < L < math.inf:
         raise ValueError(f"expected 0 < μ < L, finite, got {mu} and {L}")
-    if T < 1:
+    if operator.index(T) < 1:
         raise ValueError(f"expected T ≥ 1 steps, got {T}")
 
 
@@ -203,9 +218,22 @@ def test_beyond_its_data_what_was_learned_fails(learned):
 
 
 def test_bad_input_is_refused():
-    """No steps, an empty or negative range of curvatures, starts that are not positive."""
+    """No steps, no floats, no numbers; no range of curvatures; starts that are not positive."""
     with pytest.raises(ValueError, match="step"):
         residual_polynomial(torch.ones(0), torch.ones(3))
+    for bad in ([0.1], torch.ones(2, dtype=torch.int64), torch.ones(2).double()):
+        with pytest.raises(TypeError, match="floating-point"):
+            residual_polynomial(bad, torch.ones(3))
+        with pytest.raises(TypeError, match="floating-point"):
+            residual_polynomial(torch.ones(3), bad)
+    for bad in (torch.nan, torch.inf):
+        with pytest.raises(ValueError, match="finite"):
+            residual_polynomial(torch.tensor([0.1, bad]), torch.ones(3))
+        with pytest.raises(ValueError, match="finite"):
+            residual_polynomial(torch.ones(3), torch.tensor([0.1, bad]))
+    for bad in (torch.tensor(1.0), torch.ones(2, 3)):
+        with pytest.raises(ValueError, match="curvatures"):
+            residual_polynomial(torch.ones(3), bad)
     for mu, L in ((0, 1), (2, 1), (1, math.inf), (math.nan, 1)):
         with pytest.raises(ValueError, match="0 < μ < L"):
             chebyshev_bound(mu, L, 3)
@@ -213,8 +241,15 @@ def test_bad_input_is_refused():
             learn_steps(mu, L, torch.ones(2))
     with pytest.raises(ValueError, match="T ≥ 1"):
         chebyshev_bound(1, 2, 0)
-    with pytest.raises(ValueError, match="positive"):
-        learn_steps(1, 2, torch.tensor([0.1, -0.1]))
+    for bad in (2.5, math.nan):
+        with pytest.raises(TypeError, match="integer"):
+            chebyshev_bound(1, 2, bad)
+    for bad in (-0.1, 0.0, torch.nan, torch.inf):
+        with pytest.raises(ValueError, match="positive"):
+            learn_steps(1, 2, torch.tensor([0.1, bad]))
+    for bad in ([0.1], torch.ones(2, dtype=torch.int64)):
+        with pytest.raises(TypeError, match="floating-point"):
+            learn_steps(1, 2, bad)
 
 
 def test_the_figure_shows_what_is_left_at_each_curvature(save_figure, learned):

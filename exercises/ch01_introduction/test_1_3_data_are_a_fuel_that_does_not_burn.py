@@ -40,6 +40,8 @@ Hints
 """
 
 import hashlib
+import math
+import operator
 
 import pytest
 import torch
@@ -49,25 +51,34 @@ from matplotlib.figure import Figure
 def excess_risk(n, d, sigma):
     """The mean of ‖ŵ − w‖² of least squares on n standard normal rows: σ²d/(n − d − 1).
 
-    Raises ValueError ("n > d + 1"), where it is infinite, and ("σ ≥ 0").
+    Raises ValueError ("n > d + 1"), where it is infinite, and ("σ ≥ 0") for other noise than a
+    finite one, TypeError ("integer") for n or d.
     """
+    n, d = operator.index(n), operator.index(d)
     if not (d >= 1 and n > d + 1):
         raise ValueError(f"expected d ≥ 1 and n > d + 1, got n = {n}, d = {d}")
-    if not sigma >= 0:
-        raise ValueError(f"expected σ ≥ 0, got {sigma}")
+    if not 0 <= sigma < math.inf:
+        raise ValueError(f"expected σ ≥ 0, finite, got {sigma}")
     return sigma**2 * d / (n - d - 1)
 
 
 def ridge(X, y, strength):
     """(XᵀX + strength·I)⁻¹Xᵀy for X (…, n, d) and y (…, n): (…, d).  Strength 0: least squares.
 
-    Leading axes are a batch.  Raises ValueError ("shape") if X and y do not fit, and
-    ("strength") for a negative one.
+    Leading axes are a batch.  Raises TypeError ("floating-point") unless X and y are tensors,
+    both float32 or float64, ValueError ("shape") if they do not fit or d = 0, ("finite") for
+    NaN or infinity and ("strength") for one that is negative or not finite, and torch's own
+    LinAlgError ("singular") for dependent columns and strength 0, unless rounding hides them.
     """
-    if X.dim() < 2 or X.shape[:-1] != y.shape:
+    dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in (X, y)}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        raise TypeError(f"expected floating-point tensors, float32 or float64, got {dtypes}")
+    if X.dim() < 2 or X.shape[:-1] != y.shape or X.shape[-1] == 0:
         raise ValueError(f"expected shapes (…, n, d) and (…, n), got {X.shape} and {y.shape}")
-    if not strength >= 0:
-        raise ValueError(f"expected a strength ≥ 0, got {strength}")
+    if not all(t.isfinite().all() for t in (X, y)):
+        raise ValueError("expected finite numbers, got NaN or infinity")
+    if not 0 <= strength < math.inf:
+        raise ValueError(f"expected a finite strength ≥ 0, got {strength}")
     gram = X.mT @ X + strength * torch.eye(X.shape[-1], dtype=X.dtype)
     return torch.linalg.solve(gram, (X.mT @ y[..., None]))[..., 0]
 
@@ -153,17 +164,31 @@ def test_a_better_engine_needs_less_fuel(torch_rng):
 
 
 def test_bad_input_is_refused():
-    """Too few rows, no features, negative noise or strength, shapes that do not fit."""
+    """Too few rows, no features, negative noise or strength, shapes, dtypes, NaN, rank."""
     for n, d in ((11, 10), (5, 10), (3, 0)):
         with pytest.raises(ValueError, match="n > d \\+ 1"):
             excess_risk(n, d, 1.0)
-    with pytest.raises(ValueError, match="σ ≥ 0"):
-        excess_risk(20, 3, -1.0)
-    for bad in ((torch.ones(3), torch.ones(3)), (torch.ones(3, 2), torch.ones(2))):
+    for bad in ((20.5, 3), (20, 3.5), (math.inf, 3)):
+        with pytest.raises(TypeError, match="integer"):
+            excess_risk(*bad, 1.0)
+    for sigma in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="σ ≥ 0"):
+            excess_risk(20, 3, sigma)
+    X, y = torch.ones(3, 2), torch.ones(3)
+    for bad in ((y, y), (X, y[:2]), (X[:, :0], y)):
         with pytest.raises(ValueError, match="shape"):
             ridge(*bad, 1.0)
-    with pytest.raises(ValueError, match="strength"):
-        ridge(torch.ones(3, 2), torch.ones(3), -1.0)
+    for bad in ((X.tolist(), y), (X.long(), y.long()), (X, y.double()), (X.half(), y.half())):
+        with pytest.raises(TypeError, match="floating-point"):
+            ridge(*bad, 1.0)
+    for bad in ((X * math.nan, y), (X, y * math.inf)):
+        with pytest.raises(ValueError, match="finite"):
+            ridge(*bad, 1.0)
+    for strength in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="strength"):
+            ridge(X, y, strength)
+    with pytest.raises(torch.linalg.LinAlgError, match="singular"):
+        ridge(X, y, 0.0)
     assert ridge(torch.eye(2), torch.tensor([2.0, 4.0]), 1.0).tolist() == [1, 2]
 
 

@@ -48,7 +48,7 @@ def entry_of_transposed_sum(A, B, i, j):
 def transposed_sum(A, B):
     """(A + B)ᵀ, of shape (n, m), for two tensors of one shape (m, n); no broadcasting.
 
-    NaN and infinity are added as in any sum.  The dtype is that of A + B (bools add up by "or").
+    NaN and infinity are added as in any sum.  The dtype is that of A + B; bools add up by "or".
     Raises TypeError ("expected two tensors") for anything else, and ValueError ("same shape")
     unless both have the same two sizes.
     """

@@ -241,7 +241,7 @@ def test_the_distance_falls_like_one_over_the_root_of_n():
 
 
 def test_bad_input_is_refused(torch_rng):
-    """Lists, integers, no generator; matrices, nothing, NaN, infinity, negatives; m, n and p."""
+    """Lists, integers, no generator; matrices, nothing, NaN, infinity, negatives; m, n, p."""
     for p in ([0.5, 0.5], torch.tensor([1, 0])):
         with pytest.raises(TypeError, match="floating-point tensor"):
             sample_counts(p, 2, 2, torch_rng)
