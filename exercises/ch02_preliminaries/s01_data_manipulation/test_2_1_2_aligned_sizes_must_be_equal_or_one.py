@@ -73,6 +73,7 @@ def broadcast_shape(a, b):
 def read_index(index, shape):
     """Where the result's entry `index` reads a tensor of `shape` that was broadcast: a tuple.
 
+    Any entry reads a scalar, of shape (), at ().
     Raises ValueError for fewer indices than the tensor has axes ("expected at least"), for an
     index beyond an axis that is not stretched ("out of range") and for a negative one
     ("negative"), TypeError for others than ints ("expected ints").

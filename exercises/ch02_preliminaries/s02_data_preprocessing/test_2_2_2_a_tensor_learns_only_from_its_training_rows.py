@@ -84,8 +84,8 @@ _NUMERIC, _CATEGORICAL = ["area", "rooms", "built"], ["roof", "district"]
 def fit(train, numeric, categorical):
     """What the training rows teach: a dict of means and a dict of sorted lists of categories.
 
-    `numeric` and `categorical` name the columns.  The means are floats, over the known cells;
-    a number may be stored in any dtype, also as the text "62".
+    `numeric` and `categorical` name the columns; either may be empty.  The means are floats,
+    over the known cells; a number may be stored in any dtype, also as the text "62".
     Raises ValueError, always with the name of the column, for a numeric cell that is not a
     number ("not a number", with the cell) or is infinite in float32 ("not finite"), for a
     column without a single known cell ("no known value"), one that is absent ("no column") and

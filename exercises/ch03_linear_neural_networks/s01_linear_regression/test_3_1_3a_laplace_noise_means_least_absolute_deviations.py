@@ -91,8 +91,8 @@ def weighted_medians(values, weights):
 def least_absolute_slopes(x, y):
     """The interval, (low, high), of the slopes w that make Σ|yᵢ − xᵢw| least.
 
-    Where x is 0 the datum has no say.  Raises ValueError ("weight") if x is 0 everywhere,
-    ("one y for each x"), and ("finite") for NaN or infinity.
+    For numbers x and y of any kind.  Where x is 0 the datum has no say.  Raises ValueError
+    ("weight") if x is 0 everywhere, ("one y for each x"), and ("finite") for NaN or infinity.
     """
     x, y = list(x), list(y)
     if len(x) != len(y):

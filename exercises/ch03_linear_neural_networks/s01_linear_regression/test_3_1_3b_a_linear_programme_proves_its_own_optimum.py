@@ -97,9 +97,11 @@ def certificate(X, y, w, tolerance=1e-9):
     """The s, (n,), with Xᵀs = 0 and sᵢ = sign(yᵢ − xᵢᵀw) where |yᵢ − xᵢᵀw| > tolerance.
 
     Then w is a minimum if all |sᵢ| ≤ 1.  For a w that fits exactly d independent rows.
-    Raises ValueError ("fits") for a w that does not, ("shape") for a w that is not (d,), and
-    else as `least_absolute_deviations` does.
+    Raises ValueError ("fits") for a w that does not, ("shape") for a w that is not (d,),
+    ("tolerance") for one that is not ≥ 0, and else as `least_absolute_deviations` does.
     """
+    if not 0 <= tolerance < np.inf:
+        raise ValueError(f"expected a finite tolerance ≥ 0, got {tolerance}")
     _check(X, y, w)
     residuals = y - X @ w
     fitted = residuals.abs() <= tolerance
@@ -275,6 +277,9 @@ def test_bad_input_is_refused():
     for w in (torch.ones(2).double(), torch.ones(1, 1).double(), torch.tensor(1.0).double()):
         with pytest.raises(ValueError, match="shape"):
             certificate(X, y, w)
+    for tolerance in (-1e-9, np.nan, np.inf):
+        with pytest.raises(ValueError, match="tolerance"):
+            certificate(X, y, torch.ones(1).double(), tolerance)
     with pytest.raises(ValueError, match="at least 0"):
         iteratively_reweighted_least_squares(X, y, -1)
     for floor in (0, -1.0, np.nan, np.inf):

@@ -81,8 +81,8 @@ def stochastic_descent(X, y, w, steps, rows):
     TypeError ("int64") for other rows and ValueError ("row numbers") unless X has them all.
     """
     subgradient(X, y, w)
-    rows = torch.as_tensor(rows)
-    if rows.dtype != torch.int64 or rows.dim() == 0:
+    rows = torch.as_tensor(rows) if isinstance(rows, list | tuple) else rows
+    if not isinstance(rows, torch.Tensor) or rows.dtype != torch.int64 or rows.dim() == 0:
         raise TypeError(f"expected row numbers, int64, of shape (T,) or (T, …), got {rows!r}")
     if not ((rows >= 0) & (rows < len(X))).all():
         raise ValueError(f"expected row numbers from 0 to {len(X) - 1}")
@@ -296,7 +296,7 @@ def test_bad_input_is_refused():
     for bad in ([3], [-1]):
         with pytest.raises(ValueError, match="row numbers"):
             stochastic_descent(X, y, w, [0.1], bad)
-    for bad in ([0.0], torch.tensor(0)):
+    for bad in ([0.0], torch.tensor(0), None):
         with pytest.raises(TypeError, match="int64"):
             stochastic_descent(X, y, w, [0.1], bad)
     for bad in (torch.nan, torch.inf):

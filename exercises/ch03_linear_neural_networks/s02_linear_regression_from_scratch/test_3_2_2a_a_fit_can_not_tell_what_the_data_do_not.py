@@ -68,12 +68,12 @@ def fit_ohm_1826(x, X, start):
 
     Autograd gives the gradient by log a and log b, BFGS the steps.
     Wire lengths x and deflections X are 1-D tensors; b has the unit of x, a that of x·X.
-    Refuses them as `resistance` does, and with ValueError ("positive") a guess or a length that
-    is not positive and finite.
+    Refuses them as `resistance` does, and with ValueError ("positive") a length or a guess that
+    is not positive and finite or is no pair.
     """
     _check(x, X)
-    if not all(0 < number < math.inf for number in (*start, x.min())):
-        raise ValueError("expected positive lengths and a positive first guess")
+    if len(start) != 2 or not all(0 < number < math.inf for number in (*start, x.min())):
+        raise ValueError("expected positive lengths and two positive numbers as first guess")
 
     def loss(theta):
         theta = torch.from_numpy(theta).requires_grad_()
@@ -224,6 +224,7 @@ def test_bad_input_is_refused():
         (U, (1.0, -1.0)),
         (U, (torch.nan, 1.0)),
         (U, (1.0, torch.inf)),
+        (U, (1.0,)),
         (-U, (1.0, 1.0)),
     ):
         with pytest.raises(ValueError, match="positive"):
