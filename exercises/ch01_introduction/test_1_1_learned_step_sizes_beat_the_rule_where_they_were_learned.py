@@ -95,6 +95,8 @@ def learn_steps(mu, L, starts):
     _check(mu, L, 1)
     if not isinstance(starts, torch.Tensor) or not starts.is_floating_point():
         raise TypeError(f"expected a floating-point tensor, got {starts!r}")
+    if starts.dim() == 0 or starts.shape[-1] == 0:
+        raise ValueError("expected at least one step, as the last axis")
     if not ((starts > 0) & starts.isfinite()).all():
         raise ValueError("expected positive, finite first step sizes")
     if starts.dim() == 0 or starts.numel() == 0:
@@ -249,6 +251,9 @@ def test_bad_input_is_refused():
             learn_steps(1, 2, torch.tensor([0.1, bad]))
     for bad in ([0.1], torch.ones(2, dtype=torch.int64)):
         with pytest.raises(TypeError, match="floating-point"):
+            learn_steps(1, 2, bad)
+    for bad in (torch.tensor(0.1), torch.ones(0), torch.ones(2, 0)):
+        with pytest.raises(ValueError, match="step"):
             learn_steps(1, 2, bad)
 
 
