@@ -6,8 +6,8 @@
 
 `orders` are random ones (seeds 1, 2, …), `parallel` is `-n 2`, `exercises` is each exercise in
 a process of its own, `tests` each test in one.  A run fails if a test fails, if it leaves a
-file in the folder for temporary files besides pytest's own, or a changed checkout.  Prints a
-line for each part and for each run that failed; exits with 1 if one did.
+stray file in the folder for temporary files, or a changed checkout.  Prints a line for each
+part and for each run that failed; exits with 1 if one did.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 IN_ORDER = ["-p", "no:randomly"]
+OWN = "pytest-of-", "torchinductor_"
+"""What pytest and torch make of their own among the temporary files."""
 
 
 def run(*options):
@@ -83,30 +85,26 @@ def import_libraries():
     importlib.import_module("torch").set_num_threads(1)
 
 
-def left_behind(folder, status):
-    """What a run left where nothing should be: in `folder`, or in the checkout."""
-    strays = [path.name for path in folder.iterdir() if not path.name.startswith("pytest-of-")]
-    changed = git_status()
-    return strays + ([changed] if changed != status else [])
-
-
-def git_status():
-    """The changed and unknown files of the checkout."""
+def strays(folder):
+    """Files where none should be: in the `folder` for temporary ones, or in the checkout."""
     command = ["git", "status", "--porcelain", "--untracked-files=all"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8").stdout
+    status = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8").stdout
+    temporary = {path.name for path in folder.iterdir() if not path.name.startswith(OWN)}
+    return temporary | set(status.splitlines())
 
 
 def check(part, count, folder):
-    """Run one part; return how many of its runs failed."""
-    start, status, total, failed = time.monotonic(), git_status(), 0, 0
+    """Run one part; return whether one of its runs failed."""
+    start, known, total, failed = time.monotonic(), strays(folder), 0, 0
     for name, (output, passed) in part(count):
-        strays = left_behind(folder, status)
+        found = strays(folder)
         total += 1
-        if strays or not passed:
+        if found != known or not passed:
             failed += 1
-            say(f"{name}: {' '.join(strays)}\n{output[-3000:]}")
-    say(f"{part.__name__}: {total - failed} of {total} {time.monotonic() - start:.0f} s")
-    return failed or total == 0
+            say(f"{name}: {sorted(found ^ known) or ''}\n{output[-3000:]}")
+            known = found
+    say(f"{part.__name__}: {total - failed} of {total} green, {time.monotonic() - start:.0f} s")
+    return failed > 0 or total == 0
 
 
 def say(line):
