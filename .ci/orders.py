@@ -54,8 +54,9 @@ def run_in_fork(*options):
 
 def orders(count):
     """The whole suite in `count` random orders."""
+    import_libraries()
     for seed in range(1, count + 1):
-        yield f"order {seed}", run(f"--randomly-seed={seed}")
+        yield f"order {seed}", run_in_fork(f"--randomly-seed={seed}")
 
 
 def parallel(count):
