@@ -36,6 +36,7 @@ Hints
 """
 
 import os
+import sys
 from datetime import timedelta
 from itertools import accumulate, chain
 
@@ -192,13 +193,19 @@ def test_the_peak_is_that_of_what_lives_at_once():
     assert _peak(record.function_events) == 240
 
 
+# A fork has torch already; a spawned process imports it and this page, which takes seconds.
+# But Windows has no fork, and on macOS a process with threads may not survive one.
+_START = "fork" if sys.platform == "linux" else "spawn"
+_LOOPBACK = {"linux": "lo", "darwin": "lo0"}.get(sys.platform, "")
+
+
 def _work(rank, folder, dies):
     """One of two processes: the sums of its own rows, all-reduced, solved and stored."""
     torch.set_num_threads(1)  # a forked process has none of its parent's threads
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    dist.init_process_group(
-        "gloo", f"file://{folder}/meet", timedelta(seconds=5), world_size=2, rank=rank
-    )
+    os.environ["GLOO_SOCKET_IFNAME"] = _LOOPBACK
+    store = dist.FileStore(str(folder / "meet"), 2)
+    limit = timedelta(seconds=60)  # enough for two processes that import torch each at its pace
+    dist.init_process_group("gloo", store=store, timeout=limit, world_size=2, rank=rank)
     X, y = torch.load(folder / "rows.pt")
     own = slice(0, 300) if rank == 0 else slice(300, None)
     if rank == 1 and dies:
@@ -210,7 +217,7 @@ def _work(rank, folder, dies):
 
 
 def _run_two_processes(folder, dies=False):
-    mp.start_processes(_work, (folder, dies), nprocs=2, start_method="fork")
+    mp.start_processes(_work, (folder, dies), nprocs=2, start_method=_START)
 
 
 # Python 3.12 and newer warn of any fork of a process with threads; ours start no thread of it.
