@@ -194,7 +194,8 @@ def test_the_peak_is_that_of_what_lives_at_once():
 
 
 # A fork has torch already; a spawned process imports it and this page, which takes seconds.
-# But Windows has no fork, and on macOS a process with threads may not survive one.
+# But Windows has no fork, and on macOS a process with threads may not survive one.  Where no
+# name is known for the loopback interface, gloo chooses one.
 _START = "fork" if sys.platform == "linux" else "spawn"
 _LOOPBACK = {"linux": "lo", "darwin": "lo0"}.get(sys.platform, "")
 
