@@ -400,6 +400,17 @@ def test_the_largest_float32_is_still_a_number():
     assert torch.equal(target_tensor(table, "y"), torch.tensor([largest, -largest]))
 
 
+def test_the_bound_does_not_move_with_the_default_dtype():
+    """With float64 as torch's default, 3.5 · 10³⁸ is still infinite in the float32 tensor."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with pytest.raises(ValueError, match="not finite"):
+            target_tensor(pd.DataFrame({"y": [3.5e38]}), "y")
+    finally:
+        torch.set_default_dtype(default)
+
+
 def test_a_category_never_seen_in_training_is_refused(flats):
     """Its column does not exist, and a row of zeros would be a silent guess."""
     with pytest.raises(ValueError, match=_says("roof", "unknown category", "thatched")):
