@@ -11,8 +11,9 @@ an error.  The score is killed / (mutants − equivalent); below 95 % a page fai
 
 The changes: an operator or comparison becomes its neighbour (`+ -`, `* /`, `< <=`, `== !=`,
 `and or`, …), and so do `min max`, `any all`; a number grows by one, 1 also becomes 0; True
-becomes False; a sign, a `not`, a `.T` or an argument goes; a condition is negated; a function
-returns None; a `raise`, a call or an update in place is left out.  Texts and messages stay.
+becomes False; a sign, a `not`, a `.T`, an argument or one side of an `and` goes; a condition is
+negated; a function returns None; a `raise`, a call or an update in place is left out.  Texts
+and messages stay.
 
 Each page is collected once, in a process of its own and in a temporary folder that holds only
 this page; every mutant is then a fork of that process, which runs the tests, quickest first,
@@ -195,6 +196,10 @@ def _changes(owner, field, node):
     match node:
         case ast.UnaryOp():
             yield node.operand
+        case ast.BoolOp(op=op, values=values):
+            for i in range(len(values)):
+                rest = values[:i] + values[i + 1 :]
+                yield ast.BoolOp(op, rest) if len(rest) > 1 else rest[0]
         case ast.Constant(value=bool(value)):
             yield ast.Constant(not value)
         case ast.Constant(value=int() | float() | complex() as value):
