@@ -264,12 +264,13 @@ class _Judge:
     def pytest_runtestloop(self, session):
         if session.testsfailed or not session.items:
             return None
-        self._rehearse(session.items, [])  # imports what the tests import late
-        if not self.failure:
-            self._rehearse(session.items, _unchanged(self.exercise))
-        if self.failure:
-            return True
-        items = sorted(session.items, key=lambda item: self.durations[item.nodeid])
+        # Once to import what the tests import late, once to time them, once in the new order.
+        items = session.items
+        for unchanged in ([], [], _unchanged(self.exercise)):
+            items = sorted(items, key=lambda item: self.durations.get(item.nodeid, 0))
+            self._rehearse(items, unchanged)
+            if self.failure:
+                return True
         seconds = 1 + 4 * self.seconds
         for mutant in mutants_of(self.exercise):
             self.outcomes.append((mutant, _fork(lambda m=mutant: _try(items, [m]), seconds)))
@@ -281,6 +282,7 @@ class _Judge:
         path.write_text(json.dumps({"failure": "the run without a mutant crashed"}))
 
         def rehearse():
+            self.durations.clear()
             _try(items, unchanged)
             told = {"durations": self.durations, "modules": [*sys.modules]}
             path.write_text(json.dumps(told | {"seconds": time.process_time()}))
