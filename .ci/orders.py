@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 IN_ORDER = ["-p", "no:randomly"]
+LIBRARIES = "matplotlib.figure", "pandas", "scipy.optimize", "scipy.stats", "sympy"
 OWN = "pytest-of-", "torchinductor_"
 """What pytest and torch make of their own among the temporary files."""
 
@@ -81,7 +82,7 @@ def tests(count):
 
 def import_libraries():
     """Import what takes seconds, once; torch gets a single thread, as forks have no other."""
-    for name in ("matplotlib.figure", "pandas", "scipy.optimize", "scipy.stats", "sympy"):
+    for name in (*LIBRARIES, "torch.testing", "pytest"):
         importlib.import_module(name)
     importlib.import_module("torch").set_num_threads(1)
 
