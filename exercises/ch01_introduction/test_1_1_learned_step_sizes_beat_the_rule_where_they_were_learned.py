@@ -71,7 +71,7 @@ def residual_polynomial(steps, curvature):
         raise ValueError("expected finite numbers, got NaN or infinity")
     if steps.dim() == 0 or steps.shape[-1] == 0:
         raise ValueError("expected at least one step, as the last axis")
-    return (1 - steps[..., None] * curvature).prod(-2)
+    return _product(steps, curvature)
 
 
 def chebyshev_bound(mu, L, T):
@@ -105,7 +105,7 @@ def learn_steps(mu, L, starts):
 
     def log_norm(theta, power):
         theta = torch.from_numpy(theta).requires_grad_()
-        size = residual_polynomial(theta.exp(), curvature).abs() + 1e-12
+        size = _product(theta.exp(), curvature).abs() + 1e-12
         norm = torch.logsumexp(power * size.log(), 0) / power
         return norm.item(), torch.autograd.grad(norm, theta)[0].numpy()
 
@@ -116,6 +116,10 @@ def learn_steps(mu, L, starts):
             theta = minimize(log_norm, theta, args=(power,), jac=True, method="BFGS").x
         learned.append(torch.from_numpy(theta).exp())
     return torch.stack(learned).reshape(starts.shape)
+
+
+def _product(steps, curvature):
+    return (1 - steps[..., None] * curvature).prod(-2)
 
 
 def _check(mu, L, T):
