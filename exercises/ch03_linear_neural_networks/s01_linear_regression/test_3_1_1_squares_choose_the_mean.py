@@ -23,15 +23,16 @@ xᵢ − x̄ do:
 The first part does not contain b; the second is zero at x̄ and positive elsewhere.  With
 calculus: the derivative 2n(b − x̄) is zero at x̄ only, and the second, 2n, is positive.
 
-The normal density gives −log P = n log(σ√(2π)) + Σ(xᵢ − b)²/2σ²: a constant, and the squares
+The normal density gives −log P = n log(σ√(2π)) + Σ(xᵢ − b)²/(2σ²): a constant, and the squares
 times a positive number.  Other noise, other loss, other constant:
 
-    Σ|xᵢ − b|       Laplace noise     least at every median
-    max|xᵢ − b|     uniform noise     least at the midrange, (min + max)/2
+    Σ|xᵢ − b|       Laplace noise                     least at every median
+    max|xᵢ − b|     uniform noise of unknown width    least at the midrange, (min + max)/2
 
 In practice
 -----------
-- One wild number moves the mean by its n-th part, the midrange by half, the median hardly.
+- Raise the largest of n > 2 numbers by Δ: the mean moves by Δ/n, the midrange by Δ/2, the
+  median not at all.
 - For an even number of data all b between the two in the middle are medians; `torch.median`
   returns the lower one.
 - A float32 sum of large numbers loses the small ones: the mean of 10⁸, 1, −10⁸, 1 becomes 1/4.
@@ -68,7 +69,7 @@ def least_absolute_constants(x):
     Refuses x as `least_squares_constant` does.
     """
     ordered = sorted(_numbers(x))
-    return ordered[(len(x) - 1) // 2], ordered[len(x) // 2]
+    return float(ordered[(len(x) - 1) // 2]), float(ordered[len(x) // 2])
 
 
 def least_maximum_constant(x):
@@ -120,12 +121,14 @@ def test_no_other_constant_does_as_well():
 
 
 def test_a_sample_with_an_outlier():
-    """0, 0, 1, 2, 50: the sum is 53, the middle 1, the ends 0 and 50."""
-    x = torch.tensor([50.0, 0.0, 2.0, 0.0, 1.0])
+    """0, 0, 1, 2, 50: the sum is 53, the middle 1, the ends 0 and 50.  And 60 instead of 50."""
+    for largest in (50, 60):
+        x = torch.tensor([largest, 0, 2, 0, 1])
 
-    assert least_squares_constant(x) == 53 / 5
-    assert least_absolute_constants(x) == (1, 1)
-    assert least_maximum_constant(x) == 25
+        assert least_squares_constant(x) == (3 + largest) / 5
+        assert least_absolute_constants(x) == (1, 1)
+        assert all(isinstance(end, float) for end in least_absolute_constants(x))
+        assert least_maximum_constant(x) == largest / 2
 
 
 @pytest.mark.parametrize("sigma", [0.1, 1.0, 7.0])
@@ -155,11 +158,28 @@ def test_one_newton_step_arrives(torch_rng):
 
 
 def test_a_large_sum_keeps_the_small_numbers():
-    """10⁸ + 1 − 10⁸ + 1 is 2: its mean is 1/2, and torch's float32 sum says 1/4."""
-    x = torch.tensor([1e8, 1.0, -1e8, 1.0])
+    """10⁸ + 1 − 10⁸ + 1 is 2: its mean is 1/2, and torch's float32 sum says 1/4.
 
-    assert least_squares_constant(x) == 0.5
-    assert x.mean() == 0.25
+    In float64 the same happens with 10¹⁶.
+    """
+    for large, dtype in ((1e8, torch.float32), (1e16, torch.float64)):
+        x = torch.tensor([large, 1.0, -large, 1.0], dtype=dtype)
+
+        assert least_squares_constant(x) == 0.5
+        assert x.mean() == 0.25
+
+
+def test_of_uniform_noise_the_narrowest_that_is_possible_is_the_likeliest(torch_rng):
+    """−log P = n log 2a on [b − a, b + a], if all x are within: least at the midrange."""
+    x = torch.rand(9, generator=torch_rng, dtype=torch.float64)
+    b = torch.linspace(0, 1, 1001, dtype=torch.float64)
+
+    half = (x - b[:, None]).abs().amax(1)  # no smaller a makes all x possible
+    loss = 9 * (2 * half).log()
+
+    uniform = torch.distributions.Uniform(b - half, b + half + 1e-12)
+    assert (uniform.log_prob(x[:, None]).sum(0) + loss).abs().max() < 1e-9
+    assert b[loss.argmin()].item() == pytest.approx(least_maximum_constant(x), abs=6e-4)
 
 
 @pytest.mark.misconception("`torch.median` is the median")
@@ -231,7 +251,8 @@ def test_the_figure_shows_three_losses_and_where_they_are_least(save_figure):
             ha="center",
             color=line.get_color(),
         )
-    ax.plot(x, torch.zeros(5), "k|", markersize=14, label="data: 0, 0, 1, 2, 10")
+    numbers = ", ".join(f"{number:g}" for number in x)
+    ax.plot(x, torch.zeros(5), "k|", markersize=14, label=f"data: {numbers}")
     ax.set(xlabel="constant b", ylabel="size of the errors", ylim=(-0.6, 14))
     ax.legend(loc="upper center", ncols=2)
 

@@ -31,8 +31,10 @@ The second term does not fall with T, only with η; η ~ 1/√T balances the two
 In practice
 -----------
 - Torch's gradient of |r| at r = 0 is 0, one of the subgradients.  In floats that is rare.
-- With all rows in each step the same happens on the scale of η/n.
-- A smooth start, r² near 0 (Huber's loss), shrinks the gradient and needs none of the cures.
+- With all rows in each step w hovers too, at a distance of about η/n.
+- With a smooth loss, r² or Huber's (r² near 0), the gradient over *all* rows shrinks, and a
+  constant step of all rows arrives.  SGD hovers there as well, if the rows disagree: at the
+  minimum their gradients add up to zero, but none of them is zero.
 - A linear programme (3.1.3b) has the exact minimum in less time than any of these, if the
   data fit in memory.
 
@@ -158,7 +160,7 @@ def test_autograd_agrees(torch_rng):
     slopes = subgradient(X, y, w.detach())
 
     assert slopes.shape == (50, 2)
-    assert (slopes - expected).abs().max() < 1e-15
+    assert (slopes - expected).abs().max() < 1e-14
     at_zero = torch.zeros(1, requires_grad=True)
     assert torch.autograd.grad(at_zero.abs().sum(), at_zero)[0] == 0
     assert subgradient(torch.ones(1, 1), torch.zeros(1), torch.zeros(1)) == 0
@@ -229,7 +231,7 @@ def test_a_constant_step_hovers_at_a_floor_in_proportion(torch_rng):
     for floors in (gaps[:20].mean(0), gaps[20:].mean(0)):
         assert floors.min() > 0
         slope = np.polyfit(etas[:, 0].log(), floors.log(), 1)[0]
-        assert slope == pytest.approx(1.05, abs=0.2)
+        assert slope == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.seeds(3)
@@ -271,6 +273,22 @@ def test_the_average_keeps_the_bound(torch_rng):
     bound = best.square().sum() / (2 * eta * T) + eta * X.square().sum(1).mean() / 2
     assert gaps.shape == (250, 3, 100)
     assert (gaps.mean(2) - 4 * gaps.std(2) / 10 <= bound).all()
+
+
+@pytest.mark.seeds(3)
+def test_with_all_rows_at_once_it_hovers_and_squares_arrive(torch_rng):
+    """300 steps of 0.3: |r| stays 1 to 10 times η/n away, r² ends at the w of `lstsq`."""
+    X, y = _problem(torch_rng)
+    by_absolutes, by_squares = [torch.zeros(2, dtype=torch.float64)], torch.zeros(2).double()
+
+    for _ in range(300):
+        by_absolutes.append(by_absolutes[-1] - 0.3 * subgradient(X, y, by_absolutes[-1]))
+        by_squares = by_squares - 0.3 * X.T @ (X @ by_squares - y) / len(X)
+
+    distance = (torch.stack(by_absolutes[200:]) - _minimum(X, y)).norm(dim=1).mean()
+    assert 1 < distance * len(X) / 0.3 < 10
+    least_squares = torch.linalg.lstsq(X, y[:, None]).solution[:, 0]
+    assert (by_squares - least_squares).abs().max() < 1e-12
 
 
 def test_stack_loss_is_reached_within_half_a_percent(scaled_stack_problem):
@@ -381,12 +399,12 @@ def _by_descent(X, y):
     [
         ("IRLS, 21 solves", _by_reweighting, 1),
         ("subgradient, 200 steps", _by_descent, 200 / 21),
-        ("linear programme", _by_programme, 1),
+        ("linear programme, 102 pivots", _by_programme, 102 / 21),
     ],
     ids=["IRLS", "subgradient", "programme"],
 )
 def test_three_ways_to_the_same_gap(benchmark, method, solve, ratio):
-    """101 rows, 2 columns.  Theory counts passes over X; of a programme's pivots, one each."""
+    """101 rows, 2 columns.  Theory counts passes over X: one for a solve, a step or a pivot."""
     X, y = _problem(torch.Generator().manual_seed(0))
     least = _loss(X, y, _minimum(X, y))
     benchmark.extra_info.update(method=method, ratio=ratio, reason="passes over the rows")
