@@ -150,7 +150,7 @@ def test_digits_are_counted_rightly():
     assert digits[0].item() == pytest.approx(3, abs=1e-4)
     assert digits[1] == torch.inf
     with pytest.raises(ValueError, match="zero"):
-        correct_digits(exact, 0 * exact)
+        correct_digits(exact, exact - 1)
     with pytest.raises(ValueError, match="shape"):
         correct_digits(exact, exact[0])
 
@@ -305,7 +305,9 @@ def test_bad_problems_are_refused():
             correct_digits(*bad)
 
     for solve in (normal_equations, least_squares_by_qr):
-        for bad, targets in ((X, y[:2]), (X[:0], y[:0]), (X.T, y[:2]), (y, y), (X, y[:, None])):
+        wide = X.T.expand(4, 2, 3), y.expand(4, 3)[:, :2]
+        rows = (X, y[:2]), (X[:0], y[:0]), (X[:, :0], y), (X.T, y[:2]), wide
+        for bad, targets in (*rows, (y, y), (y, y[0]), (X, y[:, None])):
             with pytest.raises(ValueError, match="shape"):
                 solve(bad, targets)
         for bad, targets in ((X * torch.nan, y), (X, y * torch.inf)):
