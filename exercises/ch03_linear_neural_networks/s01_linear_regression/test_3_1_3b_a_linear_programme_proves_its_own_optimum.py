@@ -268,9 +268,11 @@ def test_bad_input_is_refused():
         ):
             with pytest.raises(ValueError, match="shape"):
                 answer(bad, targets)
-        for bad, targets in ((X * torch.nan, y), (X, y * torch.inf)):
-            with pytest.raises(ValueError, match="finite"):
-                answer(bad, targets)
+        for bad in (torch.nan, torch.inf):
+            wrong = torch.tensor([1.0, bad, 4.0]).double()
+            for args in ((wrong[:, None], y), (X, wrong)):
+                with pytest.raises(ValueError, match="finite"):
+                    answer(*args)
         for bad in (X.tolist(), X.long(), X.float(), X.half(), X * 1j):
             with pytest.raises(TypeError, match="floating-point"):
                 answer(bad, y)
@@ -288,7 +290,7 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="fits"):
         certificate(X, y, torch.tensor([1.5]).double())
     assert certificate(X, y, torch.tensor([2.0]).double()).tolist() == [-1, 0, 1]
-    assert certificate(X, y, torch.tensor([1.0]).double()).tolist() == [-2, 1, 1]
+    assert certificate(X, y, torch.tensor([1.0]).double(), 0).tolist() == [-2, 1, 1]
 
 
 def test_the_figure_shows_what_each_outlier_does(save_figure, torch_rng):
