@@ -92,8 +92,8 @@ def solve_normal_sums(sums):
 
     Raises TypeError ("float32 or float64") for anything else, ValueError ("shape") for another
     shape or d = 0, ("finite") if a row held NaN or infinity, and LinAlgError ("rank") for
-    dependent columns, which rounding may hide: an edge, where a squared pivot is below 1000 ε
-    times its diagonal entry.
+    dependent columns, which rounding may hide: an edge, where a squared pivot is at most
+    1000 ε times its diagonal entry.
     """
     if not isinstance(sums, torch.Tensor) or sums.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"expected a tensor of float32 or float64, got {sums!r}")
@@ -311,3 +311,26 @@ def test_what_does_not_fit_is_refused(torch_rng):
     for dependent in (torch.stack((y, 2 * y), 1), torch.stack((y, y / 3, y / 7), 1), X[:3]):
         with pytest.raises(LinAlgError, match="rank"):
             solve_normal_sums(normal_sums([(dependent, y[: len(dependent)])]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_column_in_any_unit_needs_a_part_of_its_own(dtype):
+    """An edge: 3000 ε of its squared length are enough, 300 ε are not, nor what rounds to < 0.
+
+    The last matrix is [[1, 1], [1, 1 − ε]], which no columns have.
+    """
+    eps = torch.finfo(dtype).eps
+    for unit in (2.0**-20, 2.0**40):
+        enough, too_little = (
+            torch.tensor([[1, unit], [0, unit * (part * eps) ** 0.5]], dtype=dtype)
+            for part in (3000, 300)
+        )
+
+        y = enough @ torch.tensor([-unit, 1], dtype=dtype)
+        w = solve_normal_sums(normal_sums([(enough, y)]))
+
+        assert w.tolist() == pytest.approx([-unit, 1], rel=0.01)
+        negative = unit * torch.tensor([[1, 1, 1], [1, 1 - eps, 1]], dtype=dtype)
+        for sums in (normal_sums([(too_little, too_little[:, 1])]), negative):
+            with pytest.raises(LinAlgError, match="rank"):
+                solve_normal_sums(sums)
