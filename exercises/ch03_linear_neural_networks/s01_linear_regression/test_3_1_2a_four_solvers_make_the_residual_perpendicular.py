@@ -58,7 +58,7 @@ def normal_equations(X, y):
     TypeError ("floating-point"), ValueError ("shape") for other shapes or no rows or columns,
     ValueError ("finite") for NaN or infinity, and LinAlgError ("rank") for dependent columns.
     An edge: rounding may hide the dependence, so a column counts as dependent where its squared
-    pivot in the factor is below 1000 ε times its squared norm.
+    pivot in the factor is at most 1000 ε times its squared norm.
     """
     _check(X, y)
     gram = X.T @ X
@@ -71,7 +71,7 @@ def normal_equations(X, y):
 def least_squares_by_qr(X, y):
     """The w of `normal_equations`, by X = QR.  Refuses what that refuses.
 
-    An edge: columns count as dependent where a pivot in R is below 1000 ε times their norm.
+    An edge: columns count as dependent where a pivot in R is at most 1000 ε times their norm.
     """
     _check(X, y)
     if X.shape[0] < X.shape[1]:
@@ -87,8 +87,8 @@ def least_squares_by_qr(X, y):
 def minimum_norm_least_squares(X, y):
     """Of all w that make ‖Xw − y‖ least the shortest, for X of any rank, by its SVD.
 
-    An edge: singular values below ε · max(n, d) times the largest count as zero.  Raises as
-    `normal_equations` does, but for the rank.
+    An edge: singular values of at most ε · max(n, d) times the largest count as zero.  Raises
+    as `normal_equations` does, but for the rank.
     """
     _check(X, y)
     U, s, Vh = torch.linalg.svd(X, full_matrices=False)
@@ -214,8 +214,9 @@ def test_dependent_columns_leave_a_line_of_minima():
     assert (X.T @ (y - X @ w)).abs().max() < 1e-13
     assert (w - torch.linalg.pinv(X) @ y).abs().max() < 1e-13
     for solver in ("normal_equations", "least_squares_by_qr"):
-        with pytest.raises(LinAlgError, match="rank"):
-            _solve(solver, X, y)
+        for dependent in (X, X * torch.tensor([1.0, 0.0, 1.0])):
+            with pytest.raises(LinAlgError, match="rank"):
+                _solve(solver, dependent, y)
 
 
 @pytest.mark.misconception("a singular XᵀX raises an error")
@@ -230,8 +231,42 @@ def test_rounding_hides_the_dependence():
     assert inverse.abs().max() > 1e12
     assert (X @ (inverse @ (X.T @ y)) - X @ minimum_norm_least_squares(X, y)).norm() > 0.01
     for solver in ("normal_equations", "least_squares_by_qr"):
+        for hidden in (X, 2**40 * torch.stack((a, b, 0.7 * a), 1)):
+            with pytest.raises(LinAlgError, match="rank"):
+                _solve(solver, hidden, y)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("solver", "power"), [("normal_equations", 1 / 2), ("least_squares_by_qr", 1)]
+)
+def test_a_column_in_any_unit_needs_a_part_of_its_own(solver, power, dtype):
+    """An edge: 3000 ε of its length, squared for XᵀX, are enough, and 300 ε are not."""
+    for one, two in ((2.0**20, 2.0**-20), (2.0**-20, 2.0**30)):
+        enough, too_little = (
+            torch.tensor([[one, two], [0, two * part**power]], dtype=dtype)
+            for part in (3000 * torch.finfo(dtype).eps, 300 * torch.finfo(dtype).eps)
+        )
+
+        w = _solve(solver, enough, enough @ torch.tensor([-two / one, 1], dtype=dtype))
+
+        assert w.tolist() == pytest.approx([-two / one, 1], rel=0.01)
         with pytest.raises(LinAlgError, match="rank"):
-            _solve(solver, X, y)
+            _solve(solver, too_little, too_little[:, 1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_singular_value_counts_beside_the_largest(dtype):
+    """An edge: in 100 rows 300 ε of it still count and 30 ε do not; of zeros none counts."""
+    X, y = torch.zeros(100, 2, dtype=dtype), torch.zeros(100, dtype=dtype)
+    X[0, 0] = y[0] = 4
+    for part, expected in ((300, 1), (30, 0), (0, 0)):
+        X[1, 1] = y[1] = 4 * part * torch.finfo(dtype).eps
+
+        w = minimum_norm_least_squares(X, y)
+
+        assert w.tolist() == pytest.approx([1, expected], abs=0.1)
+    assert minimum_norm_least_squares(0 * X, y).tolist() == [0, 0]
 
 
 def test_fewer_rows_than_columns_are_interpolated(torch_rng):
@@ -277,7 +312,7 @@ def test_bad_input_is_refused(solver):
             _solve(solver, bad, targets)
     for bad in (torch.nan, torch.inf):
         with pytest.raises(ValueError, match="finite"):
-            _solve(solver, X * bad, y)
+            _solve(solver, X.clone().fill_diagonal_(bad), y)
         with pytest.raises(ValueError, match="finite"):
             _solve(solver, X, y * bad)
 
