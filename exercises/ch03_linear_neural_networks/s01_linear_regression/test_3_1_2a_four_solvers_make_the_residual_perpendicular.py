@@ -221,7 +221,10 @@ def test_dependent_columns_leave_a_line_of_minima():
 
 @pytest.mark.misconception("a singular XᵀX raises an error")
 def test_rounding_hides_the_dependence():
-    """The third column is a/10 + 3b/10, rounded: `inv` returns entries of 10¹⁵ and no error."""
+    """The third column is a/10 + 3b/10, rounded: `inv` returns entries of 10¹⁵ and no error.
+
+    The solvers refuse it, and 7a/10 in units of 2⁴⁰, where rounding shifts XᵀX by 10⁹.
+    """
     a, b = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([1.0, -1.0, 2.0, 0.5])
     a, b = a.double(), b.double()
     X, y = torch.stack((a, b, 0.1 * a + 0.3 * b), 1), torch.ones(4, dtype=torch.float64)

@@ -317,7 +317,7 @@ def test_what_does_not_fit_is_refused(torch_rng):
 def test_a_column_in_any_unit_needs_a_part_of_its_own(dtype):
     """An edge: 3000 ε of its squared length are enough, 300 ε are not, nor what rounds to < 0.
 
-    The last matrix is [[1, 1], [1, 1 − ε]], which no columns have.
+    The last sums are those of no columns at all: XᵀX would be [[1, 1], [1, 1 − ε]].
     """
     eps = torch.finfo(dtype).eps
     for unit in (2.0**-20, 2.0**40):
