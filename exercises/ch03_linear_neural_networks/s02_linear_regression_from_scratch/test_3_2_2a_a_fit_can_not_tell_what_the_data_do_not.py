@@ -204,14 +204,18 @@ def test_noise_in_the_voltage_shrinks_the_slope(torch_rng):
 
 
 def test_bad_input_is_refused():
-    """Shapes, emptiness, NaN, no floats, no current; guesses or lengths not positive."""
+    """Shapes, emptiness, one NaN, no floats, no current; one guess or length not positive."""
     U = torch.ones(3, dtype=torch.float64)
+    last = torch.tensor([2])
 
     for fit in (resistance, lambda x, X: fit_ohm_1826(x, X, (1.0, 1.0))):
         for bad in ((U, U[:2]), (U[None], U[None]), (U[:0], U[:0])):
             with pytest.raises(ValueError, match="one shape"):
                 fit(*bad)
-        for bad in ((U * torch.nan, U), (U, U * torch.inf)):
+        for bad in (
+            (U.index_fill(0, last, torch.nan), U),
+            (U, U.index_fill(0, last, torch.inf)),
+        ):
             with pytest.raises(ValueError, match="finite"):
                 fit(*bad)
         for bad in (U.tolist(), U.long(), U.float(), U.half(), U * 1j):
@@ -225,7 +229,7 @@ def test_bad_input_is_refused():
         (U, (torch.nan, 1.0)),
         (U, (1.0, torch.inf)),
         (U, (1.0,)),
-        (-U, (1.0, 1.0)),
+        (U.index_fill(0, last, -1.0), (1.0, 1.0)),
     ):
         with pytest.raises(ValueError, match="positive"):
             fit_ohm_1826(x, U, start)
