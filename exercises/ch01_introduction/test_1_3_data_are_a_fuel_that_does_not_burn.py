@@ -136,6 +136,23 @@ def test_the_excess_risk_is_exactly_that(torch_rng, n):
     assert error < 0.08 * excess.mean()
 
 
+def test_the_smallest_cases_by_hand():
+    """Three rows, one feature: σ² E(1/χ²₃) = σ²; and without noise nothing is left."""
+    assert excess_risk(3, 1, 2.0) == 4
+    assert excess_risk(20, 3, 0) == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_ridge_shrinks_to_the_last_digit_of_its_dtype(dtype):
+    """With X = I it divides y by 1 + strength; float32 would round 0.1 otherwise."""
+    y = torch.tensor([2.0, 4.0], dtype=dtype)
+
+    w = ridge(torch.eye(2, dtype=dtype), y, 0.1)
+
+    assert (w.dtype, w.shape) == (dtype, (2,))
+    assert (w * 1.1 / y - 1).abs().max() < 4 * torch.finfo(dtype).eps
+
+
 def test_returns_diminish():
     """From 20 rows to 40 it falls by 0.77, from 160 to 320 by 0.03; as 1/n in the end."""
     gains = [excess_risk(n, 10, 1) - excess_risk(2 * n, 10, 1) for n in (20, 40, 80, 160)]
@@ -175,7 +192,7 @@ def test_bad_input_is_refused():
         with pytest.raises(ValueError, match="σ ≥ 0"):
             excess_risk(20, 3, sigma)
     X, y = torch.ones(3, 2), torch.ones(3)
-    for bad in ((y, y), (X, y[:2]), (X[:, :0], y)):
+    for bad in ((y, y), (y, y[0]), (X, y[:2]), (X[:, :0], y)):
         with pytest.raises(ValueError, match="shape"):
             ridge(*bad, 1.0)
     for bad in ((X.tolist(), y), (X.long(), y.long()), (X, y.double()), (X.half(), y.half())):
@@ -189,7 +206,6 @@ def test_bad_input_is_refused():
             ridge(X, y, strength)
     with pytest.raises(torch.linalg.LinAlgError, match="singular"):
         ridge(X, y, 0.0)
-    assert ridge(torch.eye(2), torch.tensor([2.0, 4.0]), 1.0).tolist() == [1, 2]
 
 
 def test_the_figure_shows_diminishing_returns(save_figure, torch_rng):
