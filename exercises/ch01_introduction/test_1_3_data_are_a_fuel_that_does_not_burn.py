@@ -192,13 +192,14 @@ def test_bad_input_is_refused():
         with pytest.raises(ValueError, match="σ ≥ 0"):
             excess_risk(20, 3, sigma)
     X, y = torch.ones(3, 2), torch.ones(3)
-    for bad in ((y, y), (y, y[0]), (X, y[:2]), (X[:, :0], y)):
+    for bad in ((y, y), (y, y[0]), (X, y[:2]), (X[:, :0], y), (X[None, :, :0], y[None])):
         with pytest.raises(ValueError, match="shape"):
             ridge(*bad, 1.0)
     for bad in ((X.tolist(), y), (X.long(), y.long()), (X, y.double()), (X.half(), y.half())):
         with pytest.raises(TypeError, match="floating-point"):
             ridge(*bad, 1.0)
-    for bad in ((X * math.nan, y), (X, y * math.inf)):
+    last = torch.tensor([2])
+    for bad in ((X.index_fill(0, last, math.nan), y), (X, y.index_fill(0, last, math.inf))):
         with pytest.raises(ValueError, match="finite"):
             ridge(*bad, 1.0)
     for strength in (-1.0, math.nan, math.inf):

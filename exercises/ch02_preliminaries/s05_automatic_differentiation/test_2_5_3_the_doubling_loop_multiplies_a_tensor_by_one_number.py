@@ -177,6 +177,7 @@ def test_no_dtype_or_layout_matters():
     a = torch.tensor([[3.0, 0.0], [4.0, 0.0]], dtype=torch.float64).T.requires_grad_()
     v = torch.ones(2, 2)
 
+    assert gradient(a, v).dtype == torch.float64
     assert torch.equal(gradient(a, v), torch.full((2, 2), 256.0, dtype=torch.float64))
     assert a.grad is None
 
@@ -216,9 +217,10 @@ def test_an_endless_loop_and_bad_numbers_are_refused(name):
 
 
 def test_a_wrong_direction_or_a_k_out_of_range_is_refused():
-    """2¹²⁷ still fits into float32; the next k does not, and autograd runs into infinity."""
-    with pytest.raises(TypeError, match="floating-point tensor"):
-        gradient(torch.ones(2), 1)
+    """2¹²⁷ still fits into float32; the next k only into float64: autograd's is infinite."""
+    for bad in (1, torch.ones(2, dtype=torch.int64)):
+        with pytest.raises(TypeError, match="floating-point tensor"):
+            gradient(torch.ones(2), bad)
     with pytest.raises(ValueError, match="the shape of a"):
         gradient(torch.ones(2), torch.ones(1))
     for bad in (torch.nan, torch.inf):
@@ -230,6 +232,7 @@ def test_a_wrong_direction_or_a_k_out_of_range_is_refused():
     a = (0.75 * a).requires_grad_()
     with pytest.raises(ValueError, match="does not fit"):
         gradient(a, torch.tensor(1.0))
+    assert gradient(a.double(), torch.tensor(1.0)) == 2.0**128
     _f(a).backward()
     assert a.grad.isinf()
 
