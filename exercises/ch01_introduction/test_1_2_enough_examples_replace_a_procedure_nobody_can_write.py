@@ -96,8 +96,8 @@ def count_holes(ink):
     Paper is what is not ink, and paper pixels are joined where they share an edge.  A hole is a
     piece of joined paper that does not reach the margin of the image.  So ink that meets only
     at corners closes a hole.
-    Raises TypeError ("boolean") for anything but a boolean tensor, and ValueError ("height and
-    width") for fewer than two axes or an image without pixels.
+    No images have no counts.  Raises TypeError ("boolean") for anything but a boolean tensor,
+    and ValueError ("height and width") for fewer than two axes or an image without pixels.
     """
     _check_ink(ink)
     flat = ~ink.reshape(-1, *ink.shape[-2:]).numpy()
@@ -111,7 +111,7 @@ def ink_zones(ink, rows, columns):
 
     The box is the smallest rectangle that holds all ink.  Of its h × w pixels the one in row r
     and column c, from 0, belongs to the zone ⌊rows (r + ½)/h⌋, ⌊columns (c + ½)/w⌋, where its
-    centre is.  Returns int64, (…, rows, columns).
+    centre is.  Returns int64, (…, rows, columns), for any number of images, none included.
     Raises what `count_holes` raises, and ValueError for rows or columns below 1 ("at least one
     zone") and for an image without ink ("no ink").
     """
@@ -127,14 +127,13 @@ def ink_zones(ink, rows, columns):
 def cosines(images, examples):
     """The cosine between each image, (…, m, d), and each example, (…, n, d): (…, m, n).
 
-    Raises TypeError ("floating-point") for tensors of another dtype, and ValueError for fewer
-    than two axes or different d ("pixels"), for NaN or infinity ("finite") and for a row of
-    zeros ("all zero").
+    The leading axes of both are the same, and so are the dtypes, float32 or float64.  Raises
+    TypeError ("floating-point") for anything else than such tensors, and ValueError for other
+    shapes ("pixels"), for NaN or infinity ("finite") and for a row of zeros ("all zero").
     """
+    _check(images, examples)
     for rows in (images, examples):
-        if not rows.is_floating_point():
-            raise TypeError(f"expected floating-point tensors, got {rows.dtype}")
-        if rows.dim() < 2 or rows.shape[-1] != images.shape[-1]:
+        if rows.dim() < 2 or rows[..., :0, :].shape != images[..., :0, :].shape:
             raise ValueError(f"expected rows of as many pixels, got {tuple(rows.shape)}")
     return _unit(images) @ _unit(examples).mT
 
@@ -144,23 +143,26 @@ def vote_weights(K, labels, strength):
 
     K, (…, n, n), n ≥ 1, says how much each example resembles each; it is symmetric and has no
     negative eigenvalue, which is not checked.  Row i of Y, (n, 10), is 1 at `labels[i]` and 0
-    elsewhere; the labels, (n,), int64, are digits and the same for the whole batch.  An image
-    that resembles the examples by k, (n,), is read as the digit with most of the votes k @ W.
-    Raises TypeError ("int64") for labels of another dtype and ValueError for K of another shape
-    ("square"), labels of another shape ("one label") or outside 0 … 9 ("digits"), a strength
-    that is not positive ("positive") and NaN or infinity in K ("finite").
+    elsewhere; the labels, (n,), int64, are digits and the same for the whole batch, which may
+    be empty.  An image that resembles the examples by k, (n,), is read as the digit with most
+    of the votes k @ W.
+    Raises TypeError unless K is a tensor of float32 or float64 ("floating-point") and `labels`
+    one of int64 ("int64"); ValueError for K of another shape ("square"), labels of another
+    shape ("one label") or outside 0 … 9 ("digits"), a strength that is not positive or not
+    finite ("positive"), and NaN or infinity in K ("finite").
     """
+    _check(K)
     if K.dim() < 2 or K.shape[-1] != K.shape[-2] or K.shape[-1] == 0:
         raise ValueError(f"expected square matrices, not empty, got shape {tuple(K.shape)}")
-    if labels.dtype != torch.int64:
-        raise TypeError(f"expected int64 labels, got {labels.dtype}")
+    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.int64:
+        raise TypeError(f"expected int64 labels, got {labels!r}")
     if labels.shape != K.shape[-1:]:
         raise ValueError(f"expected one label for each example, got {tuple(labels.shape)}")
     if labels.min() < 0 or labels.max() > 9:
         raise ValueError("expected digits from 0 to 9 as labels")
-    if not strength > 0:
-        raise ValueError(f"expected a positive strength, got {strength}")
-    if not K.sum().isfinite():
+    if not 0 < strength < math.inf:
+        raise ValueError(f"expected a positive, finite strength, got {strength}")
+    if not K.isfinite().all():
         raise ValueError("expected a finite K, got NaN or infinity")
     Y = torch.nn.functional.one_hot(labels, 10).to(K.dtype).expand(*K.shape[:-1], 10)
     factor = torch.linalg.cholesky(K + strength * torch.eye(len(labels), dtype=K.dtype))
@@ -172,6 +174,14 @@ def _check_ink(ink):
         raise TypeError(f"expected a boolean tensor, got {getattr(ink, 'dtype', type(ink))}")
     if ink.dim() < 2 or 0 in ink.shape[-2:]:
         raise ValueError(f"expected images with height and width, got {tuple(ink.shape)}")
+
+
+def _check(*tensors):
+    for x in tensors:
+        if not isinstance(x, torch.Tensor) or x.dtype not in (torch.float32, torch.float64):
+            raise TypeError(f"expected floating-point tensors, 32 or 64 bits, got {x!r}")
+        if x.dtype != tensors[0].dtype:
+            raise TypeError(f"expected floating-point tensors of one dtype, got also {x.dtype}")
 
 
 def _pieces(stack, by_edges):
@@ -662,13 +672,20 @@ def test_only_images_of_ink_and_paper_are_taken():
 
 
 def test_only_rows_with_a_direction_are_compared():
-    """In either place: integers, a single row, other lengths, NaN, infinity, a blank image."""
+    """In either place: other kinds and shapes, NaN, infinity, a blank image; none are fine."""
     good = torch.ones(2, 3)
+    assert cosines(good[:0], good).shape == (0, 2)
+    assert cosines(good.expand(5, 2, 3), good[:1].expand(5, 1, 3)).shape == (5, 2, 1)
 
     for bad, error, words in (
-        (torch.ones(2, 3, dtype=torch.int64), TypeError, "floating-point"),
+        (good.long(), TypeError, "floating-point"),
+        (good.half(), TypeError, "floating-point"),
+        (good.double(), TypeError, "floating-point"),
+        (good.tolist(), TypeError, "floating-point"),
         (torch.ones(3), ValueError, "pixels"),
         (torch.ones(2, 4), ValueError, "pixels"),
+        (torch.ones(1, 2, 3), ValueError, "pixels"),
+        (torch.ones(0, 2, 3), ValueError, "pixels"),
         (torch.tensor([[1, 1, torch.nan]]), ValueError, "finite"),
         (torch.tensor([[1, 1, torch.inf]]), ValueError, "finite"),
         (torch.tensor([[1.0, 1, 1], [0, 0, 0]]), ValueError, "all zero"),
@@ -676,14 +693,20 @@ def test_only_rows_with_a_direction_are_compared():
         for pair in ((bad, good), (good, bad)):
             with pytest.raises(error, match=words):
                 cosines(*pair)
+    with pytest.raises(TypeError, match="floating-point"):
+        cosines(good.half(), good.half())
 
 
 def test_only_digits_may_be_voted_for():
-    """Each argument in turn: its shape, dtype and range; 0 and 9 are digits."""
+    """Each argument in turn: its kind, shape and range; 0 and 9 are digits."""
     K, labels = torch.eye(2), torch.tensor([0, 9])
     assert vote_weights(K, labels, 1.0).shape == (2, 10)
+    assert vote_weights(K.expand(0, 2, 2), labels, 1.0).shape == (0, 2, 10)
 
     for bad, error, words in (
+        ((K.tolist(), labels, 1.0), TypeError, "floating-point"),
+        ((K.long(), labels, 1.0), TypeError, "floating-point"),
+        ((K.half(), labels, 1.0), TypeError, "floating-point"),
         ((torch.ones(2), labels, 1.0), ValueError, "square"),
         ((torch.ones(2, 3), labels, 1.0), ValueError, "square"),
         ((torch.ones(0, 0), labels[:0], 1.0), ValueError, "square"),
@@ -692,11 +715,13 @@ def test_only_digits_may_be_voted_for():
         ((K, labels[:1], 1.0), ValueError, "one label"),
         ((K, labels.expand(1, 2), 1.0), ValueError, "one label"),
         ((K, labels.double(), 1.0), TypeError, "int64"),
+        ((K, labels.tolist(), 1.0), TypeError, "int64"),
         ((K, labels + 1, 1.0), ValueError, "digits"),
         ((K, labels - 1, 1.0), ValueError, "digits"),
         ((K, labels, 0.0), ValueError, "positive"),
         ((K, labels, -1.0), ValueError, "positive"),
         ((K, labels, math.nan), ValueError, "positive"),
+        ((K, labels, math.inf), ValueError, "positive"),
     ):
         with pytest.raises(error, match=words):
             vote_weights(*bad)
@@ -719,7 +744,7 @@ def test_the_figure_shows_where_examples_overtake_the_rules(
     for (name, by_size), style in zip(share.items(), ("C2s--", "C0o-"), strict=True):
         ax.semilogx(_SIZES, by_size, style, markersize=4)
         ax.text(640, by_size[-1] + 0.03, f"{name} votes", color=style[:2], ha="right")
-    ax.text(10, level + 0.03, "few examples:\nrules win", color="C1", fontsize=9)
+    ax.text(10, 0.66, "few examples:\nrules win", color="C1", fontsize=9)
     ax.text(640, level - 0.06, "rules", color="C1", ha="right")
     ax.text(640, 0.12, "guessing", color="gray", ha="right")
     ax.set(xlabel="solved examples", ylabel="read correctly", ylim=(0, 1))

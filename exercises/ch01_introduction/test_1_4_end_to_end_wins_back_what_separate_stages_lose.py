@@ -53,6 +53,7 @@ Hints
 """
 
 import math
+from numbers import Real
 
 import numpy as np
 import pytest
@@ -72,8 +73,9 @@ def simulate(parameters, count, h):
 
     The last axis of `parameters` is ω and γ, in 1/s, x(0) and x′(0); h is in s; dtype is kept.
     One step of the classical Runge–Kutta method, of order four, leads from each position to the
-    next.  Differentiable.  Raises TypeError ("floating-point"), and ValueError ("shape"),
-    ("finite"), ("count ≥ 1") and ("h > 0").
+    next.  Differentiable.  Raises TypeError ("floating-point") unless `parameters` is a tensor
+    of float32 or float64, and ValueError ("shape") for none or of another length, ("finite"),
+    ("count ≥ 1") and ("h > 0").
     """
     _check(parameters, h)
     if parameters.shape[-1] != 4:
@@ -103,9 +105,9 @@ def zero_crossing_frequency(positions, h, band):
 
     It estimates √(ω² − γ²).  `positions` are read every h; those within ± `band` are left out.
     Of the others, two neighbours of opposite sign make a crossing, which is where the straight
-    line through them meets zero.  Raises TypeError ("floating-point"), and ValueError ("shape")
-    for no reading, ("finite"), ("h > 0"), ("band ≥ 0"), and ("crossings") if any record has
-    fewer than two.
+    line through them meets zero.  Raises TypeError ("floating-point") unless `positions` is a
+    tensor of float32 or float64, and ValueError ("shape") for no reading, ("finite"),
+    ("h > 0"), ("band ≥ 0"), and ("crossings") if any record has fewer than two.
     """
     _check(positions, h)
     before, crossed = _crossings(positions, band, least=2)
@@ -137,8 +139,9 @@ def two_stage_pipeline(positions, h, sigma, window=1):
 
     Means of `window` neighbouring readings take the place of the readings, which leaves
     N − window + 1, and the band is 3σ/√window.  With the frequency ω′ of the crossings and the
-    decrement δ, γ = δω′/2π and ω = √(ω′² + γ²).  Raises what those two raise, and ValueError
-    ("σ > 0") and ("window") unless 1 ≤ window ≤ N.
+    decrement δ, γ = δω′/2π and ω = √(ω′² + γ²).  Raises what `zero_crossing_frequency`
+    and `logarithmic_decrement` raise, and ValueError ("σ > 0"), and ("window") unless
+    1 ≤ window ≤ N.
     """
     _check(positions, h)
     if not 0 < sigma < math.inf:
@@ -156,16 +159,16 @@ def fit_through_simulator(positions, h, omega, gamma, iterations):
 
     Each step subtracts 0.28 times the gradient of what is left unexplained: the mean squared
     difference of the record from the simulation, with the x(0) and x′(0) that make it least.
-    `omega` and `gamma` are numbers or of shape (…,).  Raises TypeError ("floating-point"), and
-    ValueError ("shape"), ("h > 0"), and ("finite"), also if the descent runs away.
+    `omega` and `gamma` are numbers, or tensors of shape () or (…,) and of the same dtype as
+    `positions`, float32 or float64.  Raises TypeError ("floating-point") for anything else, and
+    ValueError ("shape"), also if N < 2, ("h > 0"), and ("finite"), also if the descent runs
+    away.
     """
     _check(positions, h)
-    leading = positions.shape[:-1]
-    guesses = [torch.as_tensor(guess, dtype=positions.dtype) for guess in (omega, gamma)]
-    for guess in guesses:
-        if guess.dim() > 0 and guess.shape != leading:
-            raise ValueError(f"expected guesses of shape {leading}, got {guess.shape}")
-    theta = torch.stack([guess.detach().expand(leading) for guess in guesses], -1)
+    if positions.shape[-1] < 2:
+        raise ValueError(f"expected two readings or more, got shape {positions.shape}")
+    theta = torch.stack([_one_for_each(positions, guess) for guess in (omega, gamma)], -1)
+    _check(theta)
     for _ in range(iterations):
         theta.requires_grad_()
         loss = _unexplained(positions, h, theta).sum()  # each record has its own term and theta
@@ -180,8 +183,9 @@ def cramer_rao_bound(parameters, count, h, sigma):
 
     For independent normal noise σ they are √diag(σ²(JᵀJ)⁻¹) with J, (count, 4), the derivatives
     of the exact positions.  `parameters`, (4,), as for `simulate`.  Raises TypeError
-    ("floating-point"), and ValueError ("shape"), ("finite"), ("h > 0"), ("σ > 0"),
-    ("count ≥ 4"), and ("0 ≤ γ < ω") if nothing swings.
+    ("floating-point") as `simulate` does, ValueError ("shape"), ("finite"), ("h > 0"),
+    ("σ > 0"), ("count ≥ 4"), and ("0 ≤ γ < ω") if nothing swings, and torch.linalg.LinAlgError
+    ("singular") if it is at rest.
     """
     _check(parameters, h)
     if parameters.shape != (4,):
@@ -199,14 +203,29 @@ def cramer_rao_bound(parameters, count, h, sigma):
 
 
 def _check(numbers, h=1.0):
-    if not (isinstance(numbers, torch.Tensor) and numbers.is_floating_point()):
-        raise TypeError(f"expected a floating-point tensor, got {numbers!r}")
-    if numbers.dim() == 0 or numbers.shape[-1] == 0:
+    if not _is_float(numbers):
+        raise TypeError(f"expected a floating-point tensor, 32 or 64 bits, got {numbers!r}")
+    if numbers.dim() == 0 or numbers.numel() == 0:
         raise ValueError(f"expected numbers along a last axis, got shape {numbers.shape}")
     if not numbers.isfinite().all():
         raise ValueError("expected finite numbers, got NaN or infinity")
     if not 0 < h < math.inf:
         raise ValueError(f"expected h > 0, got {h}")
+
+
+def _is_float(x):
+    return isinstance(x, torch.Tensor) and x.dtype in (torch.float32, torch.float64)
+
+
+def _one_for_each(positions, guess):
+    """The guess, a number or a tensor, for each record: (…,)."""
+    if isinstance(guess, Real):
+        guess = torch.tensor(guess, dtype=positions.dtype)
+    if not _is_float(guess) or guess.dtype != positions.dtype:
+        raise TypeError(f"expected a number or a floating-point tensor alike, got {guess!r}")
+    if guess.shape not in ((), positions.shape[:-1]):
+        raise ValueError(f"expected guesses of shape {positions.shape[:-1]}, got {guess.shape}")
+    return guess.detach().expand(positions.shape[:-1])
 
 
 def _crossings(positions, band, least):
@@ -366,11 +385,13 @@ def test_autograd_through_every_step_gives_the_derivatives_of_theory():
 def test_crossings_and_heights_by_hand():
     """Band 1.5: crossings 1½, 3 + 8/3 and 8 steps after the reading 9; heights 4, then 2.
 
+    The second record is the first, two readings later and 1.2 times as high.
     Readings of ±1 lie within the band, so they cross nothing, not even as the first ones; 9 and
     −7, before the first and after the last crossing, are no heights.  At 0.5 all ±1 count.
     """
     record = [9.0, 2, -2, -4, -1, 1, -1, 2, 1, -2, -7, -1]
     pair = torch.tensor([record, [-1, 1, *record[:10]]], dtype=torch.float64)
+    pair[1] *= 1.2
 
     frequency = zero_crossing_frequency(pair, 0.5, 1.5)
     decrement = logarithmic_decrement(pair, 1.5)
@@ -405,7 +426,8 @@ def test_a_step_of_the_fit_goes_down_the_exact_slope():
         return np.linalg.lstsq(swings, record, rcond=None)[1][0] / _N
 
     positions = torch.from_numpy(np.stack([record, -3 * record]))
-    omega, gamma = fit_through_simulator(positions, _H, 2.1, torch.tensor([0.2, 0.2]), 1)
+    guess = torch.tensor([0.2, 0.2]).double()
+    omega, gamma = fit_through_simulator(positions, _H, 2.1, guess, 1)
 
     slope_omega = (unexplained(2.1001, 0.2) - unexplained(2.0999, 0.2)) / 0.0002
     slope_gamma = (unexplained(2.1, 0.2001) - unexplained(2.1, 0.1999)) / 0.0002
@@ -492,10 +514,10 @@ def test_bad_input_is_refused():
         lambda numbers, h: cramer_rao_bound(numbers, 9, h, 0.1),
     )
     for call in (*with_h, lambda numbers, _: logarithmic_decrement(numbers, 0.1)):
-        for bad in ([1.0, 0.1, 1.0, 0.0], torch.tensor([2, 0, 1, 0])):
+        for bad in ([1.0, 0.1, 1.0, 0.0], torch.tensor([2, 0, 1, 0]), _TRUTH.half()):
             with pytest.raises(TypeError, match="floating-point"):
                 call(bad, _H)
-        for bad in (torch.tensor(1.0), torch.ones(2, 0)):
+        for bad in (torch.tensor(1.0), torch.ones(2, 0), torch.ones(0, 4)):
             with pytest.raises(ValueError, match="shape"):
                 call(bad, _H)
         for bad in (math.nan, math.inf):
@@ -508,7 +530,9 @@ def test_bad_input_is_refused():
         ("shape", lambda: simulate(_TRUTH[:3], 3, _H)),
         ("shape", lambda: cramer_rao_bound(_TRUTH[:3], _N, _H, 0.1)),
         ("shape", lambda: cramer_rao_bound(_TRUTH.expand(2, 4), _N, _H, 0.1)),
-        ("shape", lambda: fit_through_simulator(record, _H, torch.ones(3), 0.1, 1)),
+        ("shape", lambda: fit_through_simulator(record, _H, _TRUTH[:3], 0.1, 1)),
+        ("shape", lambda: fit_through_simulator(record[:1], _H, 2.0, 0.1, 1)),
+        ("finite", lambda: fit_through_simulator(record, _H, 2.0, math.inf, 0)),
         ("finite", lambda: fit_through_simulator(1e6 * record[:20], _H, 1.9, 0.1, 2)),
         ("count ≥ 1", lambda: simulate(_TRUTH, 0, _H)),
         ("count ≥ 4", lambda: cramer_rao_bound(_TRUTH, 3, _H, 0.1)),
@@ -527,6 +551,13 @@ def test_bad_input_is_refused():
     for message, call in cases:
         with pytest.raises(ValueError, match=message):
             call()
+    for bad in (None, "2", 2j, torch.tensor(2), torch.tensor(2.0), _TRUTH.tolist()):
+        with pytest.raises(TypeError, match="floating-point"):
+            fit_through_simulator(record, _H, bad, 0.1, 1)
+    with pytest.raises(torch.linalg.LinAlgError, match="singular"):
+        cramer_rao_bound(_TRUTH * torch.tensor([1, 1, 0, 0]), _N, _H, 0.1)
+    assert simulate(_TRUTH, 1, _H).tolist() == [1]
+    assert fit_through_simulator(record[:2], _H, _TRUTH[0], 0, 1)[0].shape == ()
     assert zero_crossing_frequency(record[:30], _H, 0.1) > 0
     assert logarithmic_decrement(record[:45], 0.1) > 0
 
