@@ -143,7 +143,7 @@ def two_stage_pipeline(positions, h, sigma, window=1):
     and `logarithmic_decrement` raise, and ValueError ("σ > 0"), and ("window") unless
     1 ≤ window ≤ N.
     """
-    _check(positions, h)
+    _check(positions)
     if not 0 < sigma < math.inf:
         raise ValueError(f"expected σ > 0, got {sigma}")
     if not 1 <= window <= positions.shape[-1]:
@@ -236,7 +236,8 @@ def _crossings(positions, band, least):
     index = torch.arange(positions.shape[-1]).expand_as(positions)
     before = torch.where(beyond, index, -1).cummax(-1).values[..., :-1]
     known, before = before >= 0, before.clamp_min(0)
-    other_side = positions.gather(-1, before) * positions[..., 1:] < 0
+    signs = positions.sign()
+    other_side = signs.gather(-1, before) != signs[..., 1:]
     crossed = known & beyond[..., 1:] & other_side
     if (crossed.sum(-1) < least).any():
         raise ValueError(f"expected {least} crossings of ±{band} or more in each record")
@@ -386,7 +387,8 @@ def test_crossings_and_heights_by_hand():
     """Band 1.5: crossings 1½, 3 + 8/3 and 8 steps after the reading 9; heights 4, then 2.
 
     The second record is the first, two readings later and 1.2 times as high.
-    Readings of ±1 lie within the band, so they cross nothing, not even as the first ones; 9 and
+    Readings of ±1 lie within the band, so they cross nothing, not even as the first ones, and
+    no more if the band ends there; 9 and
     −7, before the first and after the last crossing, are no heights.  At 0.5 all ±1 count.
     """
     record = [9.0, 2, -2, -4, -1, 1, -1, 2, 1, -2, -7, -1]
@@ -395,12 +397,16 @@ def test_crossings_and_heights_by_hand():
 
     frequency = zero_crossing_frequency(pair, 0.5, 1.5)
     decrement = logarithmic_decrement(pair, 1.5)
+    narrow = zero_crossing_frequency(pair[0], 0.5, 1)
     rough = zero_crossing_frequency(pair[0], 0.5, 0.5)
+    from_the_first = zero_crossing_frequency(torch.tensor([3.0, -1, 0, 1]), 1.0, 0)
 
     assert frequency.shape == decrement.shape == (2,)
     assert frequency.tolist() == pytest.approx([math.pi * 2 / (0.5 * (8 - 1.5))] * 2, rel=1e-12)
     assert decrement.tolist() == pytest.approx([2 * math.log(4 / 2)] * 2, rel=1e-12)
+    assert narrow == frequency[0]
     assert rough.item() == pytest.approx(math.pi * 4 / (0.5 * (8 + 1 / 3 - 1.5)), rel=1e-12)
+    assert from_the_first.item() == pytest.approx(math.pi / (2 - 0.75))
 
 
 def test_two_stages_are_right_without_noise():
@@ -524,7 +530,9 @@ def test_bad_input_is_refused():
             with pytest.raises(ValueError, match="finite"):
                 call(torch.tensor([2.0, 0.1, bad, 0.0]), _H)
     cases = [
-        ("h > 0", lambda h=h, call=call: call(_TRUTH, h)) for call in with_h for h in (0, -1)
+        ("h > 0", lambda h=h, call=call: call(_TRUTH, h))
+        for call in with_h
+        for h in (0, -1, math.inf)
     ]
     cases += [
         ("shape", lambda: simulate(_TRUTH[:3], 3, _H)),
@@ -539,9 +547,13 @@ def test_bad_input_is_refused():
         ("band ≥ 0", lambda: zero_crossing_frequency(record, _H, -0.1)),
         ("band ≥ 0", lambda: logarithmic_decrement(record, math.nan)),
         ("σ > 0", lambda: two_stage_pipeline(record, _H, 0)),
-        ("σ > 0", lambda: cramer_rao_bound(_TRUTH, _N, _H, -1)),
+        ("band ≥ 0", lambda: zero_crossing_frequency(record, _H, math.inf)),
+        ("σ > 0", lambda: two_stage_pipeline(record, _H, math.inf)),
+        ("σ > 0", lambda: cramer_rao_bound(_TRUTH, _N, _H, 0)),
+        ("σ > 0", lambda: cramer_rao_bound(_TRUTH, _N, _H, math.inf)),
         ("window", lambda: two_stage_pipeline(record, _H, 0.1, 0)),
         ("window", lambda: two_stage_pipeline(record, _H, 0.1, _N + 1)),
+        ("crossings", lambda: two_stage_pipeline(record, _H, 0.1, _N)),
         ("0 ≤ γ < ω", lambda: cramer_rao_bound(torch.tensor([2.0, 2, 1, 0]), _N, _H, 0.1)),
         ("0 ≤ γ < ω", lambda: cramer_rao_bound(torch.tensor([2.0, -0.1, 1, 0]), _N, _H, 0.1)),
         ("crossings", lambda: zero_crossing_frequency(record[:20], _H, 0.1)),
@@ -557,6 +569,7 @@ def test_bad_input_is_refused():
     with pytest.raises(torch.linalg.LinAlgError, match="singular"):
         cramer_rao_bound(_TRUTH * torch.tensor([1, 1, 0, 0]), _N, _H, 0.1)
     assert simulate(_TRUTH, 1, _H).tolist() == [1]
+    assert cramer_rao_bound(_TRUTH * torch.tensor([1, 0, 1, 1]), 4, _H, 0.1).isfinite().all()
     assert fit_through_simulator(record[:2], _H, _TRUTH[0], 0, 1)[0].shape == ()
     assert zero_crossing_frequency(record[:30], _H, 0.1) > 0
     assert logarithmic_decrement(record[:45], 0.1) > 0
