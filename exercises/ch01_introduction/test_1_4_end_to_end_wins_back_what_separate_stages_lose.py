@@ -516,7 +516,7 @@ def test_bad_input_is_refused():
         lambda numbers, h: simulate(numbers, 3, h),
         lambda numbers, h: zero_crossing_frequency(numbers, h, 0.1),
         lambda numbers, h: two_stage_pipeline(numbers, h, 0.1),
-        lambda numbers, h: fit_through_simulator(numbers, h, 2.0, 0.1, 1),
+        lambda numbers, h: fit_through_simulator(numbers, h, 2.0, 0.1, 0),
         lambda numbers, h: cramer_rao_bound(numbers, 9, h, 0.1),
     )
     for call in (*with_h, lambda numbers, _: logarithmic_decrement(numbers, 0.1)):
