@@ -2,7 +2,7 @@
 
 Question
 --------
-If algorithms of learning are the new steam engine, what are data: the coal?  Where does the
+If learning algorithms are the new steam engine, what are data: the coal?  Where does the
 comparison fail?
 <https://zh.d2l.ai/chapter_introduction/index.html>
 
@@ -25,12 +25,13 @@ The fit errs by (XᵀX)⁻¹Xᵀε, whose mean square is σ² tr E(XᵀX)⁻¹. 
 normal rows XᵀX has Wishart's distribution, and the mean of its inverse is I/(n − d − 1).
 Twice the rows leave about half the excess; near n = d + 1 it explodes.  Duplicated rows double
 XᵀX and Xᵀy, and w stays.  If the true weights are themselves drawn from N(0, 1), ridge
-regression with the strength σ² is the best estimate there is.
+regression with the strength σ² has the least mean squared error of all.
 
 In practice
 -----------
 - The formula belongs to this experiment.  That returns diminish, roughly as 1/n, is general.
-- What the comparison hides: coal has no owner's privacy, no bias and no context.
+- What the comparison hides: unlike coal, data may be private, may be biased, and mean something
+  only in their context.
 
 Hints
 -----
@@ -165,19 +166,19 @@ def test_returns_diminish():
 
 @pytest.mark.seeds(3)
 def test_a_better_engine_needs_less_fuel(torch_rng):
-    """15 rows, 10 weights from N(0, 1): ridge of strength σ² halves what least squares leaves.
+    """15 rows, 10 weights from N(0, 1), σ = 2: ridge of strength 4 halves the excess risk.
 
     Of 2000 worlds the medians are compared, since so few rows leave heavy tails; and in the
-    mean no other strength does better than σ², by 4 standard errors of the difference.
+    mean every other strength does worse than σ² = 4, by 4 standard errors of the difference.
     """
-    worlds = _worlds(torch_rng, 2000, 15)
+    worlds = _worlds(torch_rng, 2000, 15, sigma=2.0)
 
-    best = _excess(*worlds, strength=1.0)
+    best = _excess(*worlds, strength=4.0)
 
-    assert best.median() < 0.75 * _excess(*worlds).median()
-    for other in (0.1, 0.3, 3.0, 10.0):
+    assert best.median() < 0.5 * _excess(*worlds).median()
+    for other in (1.0, 2.0, 8.0, 16.0):
         difference = _excess(*worlds, strength=other) - best
-        assert difference.mean() > -4 * difference.std() / 2000**0.5
+        assert difference.mean() > 4 * difference.std() / 2000**0.5
 
 
 def test_bad_input_is_refused():
@@ -235,7 +236,7 @@ def test_the_figure_shows_diminishing_returns(save_figure, torch_rng):
 
     theory, dots, squares, *_ = (line.get_ydata() for line in ax.lines)
     assert len(dots) == len(squares) == len(sizes)
-    assert all(b < a for a, b in zip(dots, squares, strict=True))
+    assert all(b < a for a, b in zip(dots[:5], squares[:5], strict=True))
     assert dots[2:] == pytest.approx([excess_risk(n, 10, 1) for n in sizes[2:]], rel=0.25)
     assert theory[0] == 5
     save_figure(fig)

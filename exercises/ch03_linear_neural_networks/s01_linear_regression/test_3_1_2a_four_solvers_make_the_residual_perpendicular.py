@@ -15,11 +15,11 @@ one such w = (XᵀX)⁻¹Xᵀy, and it is the minimum.  Nobody computes the inve
 
     Cholesky     XᵀX = LLᵀ, then two triangular systems       nd² multiplications
     QR           X = QR, then Rw = Qᵀy                         twice that, more digits
-    SVD          w = V Σ⁺ Uᵀy                                  most; the only one for any rank
+    SVD          w = V Σ⁺ Uᵀy                                  most, but of any rank
 
 Why
 ---
-Expand around a zero w* of the gradient.  The linear term vanishes, and for every δ
+Take any w* at which the gradient is zero, and step away by δ.  The linear term vanishes:
 
     J(w* + δ) = J(w*) + ‖Xδ‖²
 
@@ -30,8 +30,9 @@ perpendicular to every column, and Xw is the projection of y onto their span.
 In practice
 -----------
 - Dependent columns (a one-hot set beside the ones, a sum beside its terms) leave infinitely
-  many w.  Exact dependence makes `inv` raise.  Rounded dependence makes it return numbers like
-  10¹⁵, silently.  The SVD returns the shortest w of all.
+  many w.  For a column of zeros `inv` raises.  Most other dependence, exact or rounded, it does
+  not notice: rounding leaves a tiny pivot, and it returns numbers like 10¹⁵, silently.  The SVD
+  returns the shortest w of all.
 - Keep y of shape (n,).  With (n, 1), `X @ w − y` broadcasts to (n, n), silently.
 - When the normal equations cost digits: 3.1.2b.  Data beyond memory: 3.1.2c.  SGD: 3.1.2d.
 
@@ -164,9 +165,8 @@ def test_integers_have_an_exact_answer(solver):
         w = _solve(solver, torch.tensor(X, dtype=dtype), torch.tensor(y, dtype=dtype))
 
         assert w.dtype == dtype
-        assert w.tolist() == pytest.approx(
-            list(map(float, exact)), rel=8 * torch.finfo(dtype).eps
-        )
+        rounding = 64 * torch.finfo(dtype).eps  # κ² = 16, and four roundings
+        assert w.tolist() == pytest.approx(list(map(float, exact)), rel=rounding, abs=0)
 
     assert list(exact) == [2, sp.Rational(-3, 7)]
     residual = sp.Matrix(y) - sp.Matrix(X) * exact
@@ -223,6 +223,7 @@ def test_dependent_columns_leave_a_line_of_minima():
 def test_rounding_hides_the_dependence():
     """The third column is a/10 + 3b/10, rounded: `inv` returns entries of 10¹⁵ and no error.
 
+    It does raise where a column is zero, so that no rounding comes between.
     The solvers refuse it, and 7a/10 in units of 2⁴⁰, where rounding shifts XᵀX by 10⁹.
     """
     a, b = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([1.0, -1.0, 2.0, 0.5])
@@ -233,6 +234,8 @@ def test_rounding_hides_the_dependence():
 
     assert inverse.abs().max() > 1e12
     assert (X @ (inverse @ (X.T @ y)) - X @ minimum_norm_least_squares(X, y)).norm() > 0.01
+    with pytest.raises(LinAlgError, match="singular"):
+        torch.linalg.inv(torch.diag(torch.tensor([1.0, 0.0])))
     for solver in ("normal_equations", "least_squares_by_qr"):
         for hidden in (X, 2**40 * torch.stack((a, b, 0.7 * a), 1)):
             with pytest.raises(LinAlgError, match="rank"):

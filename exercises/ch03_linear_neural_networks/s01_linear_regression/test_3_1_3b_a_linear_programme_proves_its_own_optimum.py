@@ -12,8 +12,8 @@ Split each residual into a part above and a part below zero, and the problem is 
 
     minimise Σ(uᵢ + vᵢ)    subject to    Xw + u − v = y,    u ≥ 0,  v ≥ 0
 
-A solver returns a w that fits d of the points exactly.  It is a minimum if and only if there
-are numbers sᵢ, one for each row, with
+A simplex solver returns a w that fits d of the points exactly.  Such a w, like any other, is a
+minimum if and only if there are numbers sᵢ, one for each row, with
 
     Xᵀs = 0,    sᵢ = sign(yᵢ − xᵢᵀw) where that is not 0,    |sᵢ| ≤ 1 where it is
 
@@ -27,7 +27,7 @@ convex function where 0 is a subgradient, and that says Xᵀs = 0.  Conversely, 
 
     Σ|yᵢ − xᵢᵀw′| ≥ sᵀ(y − Xw′) = sᵀy = sᵀ(y − Xw) = Σ|yᵢ − xᵢᵀw|
 
-since |sᵢ| ≤ 1 and Xᵀs = 0.  IRLS replaces |r| by r²/2c + c/2 ≥ |r|, which is equal at r = ±c;
+since |sᵢ| ≤ 1 and Xᵀs = 0.  IRLS replaces |r| by r²/(2c) + c/2 ≥ |r|, which is equal at r = ±c;
 with c the present |residual|, each step lowers the sum.
 
 In practice
@@ -96,9 +96,10 @@ def iteratively_reweighted_least_squares(X, y, steps, floor=1e-8):
 def certificate(X, y, w, tolerance=1e-9):
     """The s, (n,), with Xᵀs = 0 and sᵢ = sign(yᵢ − xᵢᵀw) where |yᵢ − xᵢᵀw| > tolerance.
 
-    Then w is a minimum if all |sᵢ| ≤ 1.  For a w that fits exactly d independent rows.
-    Raises ValueError ("fits") for a w that does not, ("shape") for a w that is not (d,),
-    ("tolerance") for one that is not ≥ 0, and else as `least_absolute_deviations` does.
+    Then w is a minimum if all |sᵢ| ≤ 1.  For a w that fits exactly d rows, independent ones;
+    raises LinAlgError ("singular") if these depend on one another, ValueError ("fits") for a w
+    that fits other than d rows, ("shape") for a w that is not (d,), ("tolerance") for one that
+    is not ≥ 0, and else as `least_absolute_deviations` does.
     """
     if not 0 <= tolerance < np.inf:
         raise ValueError(f"expected a finite tolerance ≥ 0, got {tolerance}")
@@ -194,13 +195,13 @@ def test_a_line_that_fits_two_other_points_has_no_certificate(torch_rng):
 
 
 def test_reweighting_comes_down_to_the_same_loss(stack_problem):
-    """The excess falls with every step at first; 10 steps leave below 2 %, 100 below 10⁻⁷."""
+    """The excess falls with each of 10 steps, to below 2 %; 100 steps leave below 10⁻⁷."""
     X, y = stack_problem
     least = _loss(X, y, least_absolute_deviations(X, y))
 
     excess = [
         (_loss(X, y, iteratively_reweighted_least_squares(X, y, k)) / least - 1).item()
-        for k in (0, 1, 2, 5, 10, 100)
+        for k in (*range(11), 100)
     ]
 
     assert all(later < earlier for earlier, later in pairwise(excess))
@@ -211,7 +212,7 @@ def test_reweighting_comes_down_to_the_same_loss(stack_problem):
 
 
 def test_the_floor_keeps_exact_fits_from_weighing_infinitely():
-    """Points on a line stay fitted, step after step; a floor of 0 ends in NaN or an error."""
+    """Points on a line stay fitted, step after step; under a high floor all weigh alike."""
     X = torch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]]).double()
     y = torch.tensor([1.0, 3.0, 5.0, 7.0]).double()
 
@@ -289,6 +290,11 @@ def test_bad_input_is_refused():
             iteratively_reweighted_least_squares(X, y, 1, floor)
     with pytest.raises(ValueError, match="fits"):
         certificate(X, y, torch.tensor([1.5]).double())
+    twice = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 2.0]]).double()
+    with pytest.raises(torch.linalg.LinAlgError, match="singular"):
+        certificate(
+            twice, torch.tensor([1.0, 1.0, 5.0]).double(), torch.tensor([1.0, 0]).double()
+        )
     assert certificate(X, y, torch.tensor([2.0]).double()).tolist() == [-1, 0, 1]
     assert certificate(X, y, torch.tensor([1.0]).double(), 0).tolist() == [-2, 1, 1]
 
