@@ -1,4 +1,4 @@
-"""3.2.1 — Zero weights are a good start for linear regression and a dead one behind a layer.
+"""3.2.1 — Zero weights are a good start for linear regression, and a dead one for a layer.
 
 Question
 --------
@@ -13,14 +13,17 @@ of the loss ‖Xw − y‖² / 2n is
 
     −Xᵀy / n
 
-which is zero only if y is orthogonal to every column.  The loss is convex, so descent ends at
+which is zero only if y is orthogonal to every column.  The loss is convex, so descent on all
+rows, by steps below 2/λₘₐₓ(XᵀX/n), ends at
 
     w₀ + X⁺(y − Xw₀)
 
 the least-squares solution nearest to the start w₀.  With full column rank there is only one,
-and the start is forgotten; otherwise zero is the one start that singles out the solution of
-least norm, X⁺y.  With a hidden layer of ReLU or tanh units zero is a stationary point of the
-weights: only the output bias moves, to the mean of y.  Equal constants move, but together.
+and the start is forgotten; otherwise zero, like every start in the row space of X, leads to the
+solution of least norm, X⁺y, and does so without knowing X.
+
+With a hidden layer of ReLU or tanh units zero is a stationary point of the weights: only the
+output bias moves, to the mean of y.  Equal constants move, but together.
 
 Why
 ---
@@ -40,8 +43,8 @@ start equal have equal gradients, for ever: a layer of h such units is one unit.
 In practice
 -----------
 Draw the hidden weights wₖ at random; biases and output weights may be zero.  The other way
-round, zero wₖ and random vₖ, tanh escapes too, but not ReLU, as torch takes its slope at 0 to
-be 0.
+round, zero wₖ and random vₖ, tanh escapes too, slowly, but not ReLU, as torch takes its slope
+at 0 to be 0.
 
 Hints
 -----
@@ -211,8 +214,9 @@ def test_every_start_reaches_the_noise_floor(torch_rng):
     """Book's data, 8 seeds, starts N(0, s²) with s = 0, 0.01 and 1, over the same batches.
 
     The least loss is σ²/2n times χ² with n − 3 degrees of freedom: a relative standard error
-    of √(2/n), four of which are allowed.  Above it, zero leaves ‖w‖²e⁻¹⁸/2, and the noise of
-    the steps 3ησ²/4B: together 1 % in the mean, of which five times as much is allowed.
+    of √(2/n), six of which are allowed to the farthest of 8.  Above it, zero leaves
+    ‖w‖²e⁻¹⁸/2, and the noise of the steps 3ησ²/4B: together 1 % in the mean, of which five
+    times as much is allowed.
     """
     X, y = _book_data(torch_rng)
     n = y.shape[-1]
@@ -222,7 +226,7 @@ def test_every_start_reaches_the_noise_floor(torch_rng):
     end = _descend(start, _minibatches(X, y, torch_rng), _RATE)[-1]
 
     least = _loss(X, y, descent_limit(X, y, start))
-    assert (least / (_SIGMA**2 / 2 * (1 - 3 / n)) - 1).abs().max() < 4 * (2 / n) ** 0.5
+    assert (least / (_SIGMA**2 / 2 * (1 - 3 / n)) - 1).abs().max() < 6 * (2 / n) ** 0.5
     excess = _loss(X, y, end) / least - 1
     assert excess.shape == (3, 8)
     assert excess.min() >= 0
@@ -232,7 +236,7 @@ def test_every_start_reaches_the_noise_floor(torch_rng):
 def test_two_starts_forget_their_difference_at_the_same_rate(torch_rng):
     """300 steps of mean factor 1 − η leave about e⁻⁹ of any start, the near or the far.
 
-    The mean square factor of a step is at most 1 − 2η + η²(1 + 4/B), whence 1.2 · 10⁻⁴.  The
+    The mean square factor of a step is at most 1 − 2η + η²(1 + 4/B), whence 1.1 · 10⁻⁴.  The
     eigenvalues of 1000 rows lie within (1 ± √(3/n))², not at 1, which moves that by a factor
     of up to 2.7, and the choice of the batches by some 1.5 more: four in all.
     """
@@ -280,6 +284,7 @@ def test_fewer_rows_than_columns_keep_part_of_the_start(torch_rng):
     np.testing.assert_allclose(end, descent_limit(X, y, start), **near)
     least_norm = torch.linalg.lstsq(X, y[..., None], driver="gelsd").solution[..., 0]
     np.testing.assert_allclose(end[0], least_norm, **near)
+    np.testing.assert_allclose(descent_limit(X, y, X.sum(-2)), least_norm, **near)
     V = torch.linalg.svd(X).Vh[:, 5:]
     np.testing.assert_allclose(
         end[1] - end[0], (V.mT @ (V @ random[..., None])).squeeze(-1), **near
@@ -355,6 +360,8 @@ def test_behind_a_layer_a_start_must_tell_the_units_apart(activation, rate, torc
         assert torch.linalg.matrix_rank(W).tolist() == [2] * 5
     stuck = torch.equal(output[..., :2], torch.zeros(5, 8, 2, dtype=torch.float64))
     assert stuck == (activation is torch.relu)
+    if not stuck:
+        assert torch.linalg.matrix_rank(output[..., :2]).tolist() == [2] * 5
     final = losses[-1].quantile(0.5, dim=0)
     assert final[0] == pytest.approx(0.5, rel=1e-12)
     assert final[1] > 0.3

@@ -18,21 +18,22 @@ points of an R.T.C. cell at 33 °C autograd finds the published optimum
     I_ph 0.76078 A    I_s 0.3230 µA    n 1.4812    R_s 0.03638 Ω    1/G_sh 53.72 Ω
     root mean square of the residuals: 9.8602·10⁻⁴ A
 
-from nearly every sensible start, if the steps are damped (Levenberg and Marquardt), taken in
+from starts decades apart, if the steps are damped (Levenberg and Marquardt), taken in
 the logarithms of the parameters, and none of them changes by more than a factor e at once.
 
 Why
 ---
-The parameters are positive and of very different size, 10⁻⁷ to 50: in logarithms a step of 1
+The parameters are positive and of very different size, 3·10⁻⁷ to 1.5: in logarithms a step of 1
 means the same for all.  I_s and n work against each other inside the exponential (their columns
 of the Jacobian are nearly parallel), so plain gradient steps crawl, and full Gauss–Newton steps
-jump to where exp overflows.  Damping adds λ·diag(JᵀJ) to JᵀJ and shrinks such steps until the
-loss falls.
+from some starts jump to where exp overflows.  Damping adds λ·diag(JᵀJ) to JᵀJ and shrinks such
+steps until the loss falls.
 
 In practice
 -----------
 - A fit that stops is no fit that has arrived: compare several starts, and look at the RMSE.
-- Not the resistance R_sh but the conductance G_sh = 1/R_sh: if the data want none, 0 is near.
+- In logarithms R_sh and G_sh = 1/R_sh are the same parameter.  A fit that sends G_sh to 0 does
+  not come back: there its column of the Jacobian vanishes.
 
 References
 ----------
@@ -171,7 +172,7 @@ def test_one_reverse_pass_gives_the_whole_jacobian(cell):
 
 def test_the_published_optimum_has_its_rmse(cell):
     """9.8602·10⁻⁴ A with the published parameters, which are rounded to four or five digits."""
-    assert _rmse(_PUBLISHED, *cell) == pytest.approx(9.8602e-4, rel=2e-2)
+    assert _rmse(_PUBLISHED, *cell) == pytest.approx(9.8602e-4, rel=5e-3)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +189,10 @@ def test_autograd_finds_the_published_optimum(cell, start):
     """From starts that are decades apart: all five parameters, to the digits published."""
     parameters = fit_single_diode(*cell, start)
 
-    ratios = parameters / _PUBLISHED
-    assert (ratios - 1).abs().max() < 2e-4
+    published = torch.tensor([0.76078, 3.230e-7, 1.4812, 0.03638, 53.72], dtype=torch.float64)
+    rounding = torch.tensor([5e-6, 5e-11, 5e-5, 5e-6, 5e-3], dtype=torch.float64)
+    found = torch.cat((parameters[:4], 1 / parameters[4:]))
+    assert ((found - published).abs() <= rounding).all()
     assert _rmse(parameters, *cell) == pytest.approx(9.8602e-4, abs=5e-9)
     slope = torch.autograd.functional.jacobian(
         lambda p: diode_residuals(p, *cell).square().sum(), parameters
@@ -225,18 +228,20 @@ def test_saturation_and_ideality_work_against_each_other(cell):
 def test_plain_steps_fail_where_damped_ones_arrive(cell):
     """Full Gauss–Newton steps from the mixed start: the model overflows; damped, it arrives.
 
-    And 200 plain gradient steps from near the optimum leave an RMSE over five times the least.
+    And 200 plain steps from near the optimum, as long as they may be, leave an RMSE over twenty
+    times the least.
     """
-    with pytest.raises((ValueError, torch.linalg.LinAlgError)):
+    with pytest.raises(ValueError, match="exploded"):
         _full_gauss_newton(*cell, (0.76, 1e-8, 2.0, 0.3, 0.001))
 
     theta = torch.tensor(_START, dtype=torch.float64).log()
     for _ in range(200):
         theta.requires_grad_()
         loss = diode_residuals(theta.exp(), *cell).square().mean()
-        theta = (theta - 0.1 * torch.autograd.grad(loss, theta)[0]).detach()
+        # The largest curvature at the start is 364, and longer steps than 2/364 diverge.
+        theta = (theta - 0.003 * torch.autograd.grad(loss, theta)[0]).detach()
 
-    assert _rmse(theta.exp(), *cell) > 5 * 9.8602e-4
+    assert _rmse(theta.exp(), *cell) > 20 * 9.8602e-4
 
 
 def test_a_hopeless_start_is_told_by_its_rmse(cell):

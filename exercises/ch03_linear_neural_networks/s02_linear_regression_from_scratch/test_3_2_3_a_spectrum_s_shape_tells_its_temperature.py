@@ -28,7 +28,8 @@ In practice
   Values come out right and the *gradient* of B by T is infinite.  With c₂ alone all is well.
 - eˣ overflows in float32 from x = 88.7 on.  Where a spectrum spans decades fit its logarithm,
   3 log ν − x − log(1 − e⁻ˣ), which stays finite.
-- The peak is flat: half a per cent of noise moves it by several per cent.
+- The peak is flat: half a per cent of noise moves it by several per cent, as the measured
+  channels are 8 % apart there.
 
 References
 ----------
@@ -140,13 +141,18 @@ def firas(cmb_spectrum):
 
 
 def test_the_unit_is_that_of_the_measured_table(firas, cmb_spectrum):
-    """The table's radiance is B(2.725 K) plus its residual, to the digits printed."""
-    residual = _double(cmb_spectrum["residual_kjy_per_sr"].to_numpy(dtype=float)) / 1000
+    """The table's radiance is B(2.725 K) plus its residual, to the digits printed.
 
-    difference = planck_radiance(firas[0], _double(2.725)) + residual - firas[1]
+    With the c₂ of its time, CODATA 1986; that of today asks for 15 µK more.
+    """
+    residual = _double(cmb_spectrum["residual_kjy_per_sr"].to_numpy(dtype=float)) / 1000
+    T = 2.725 * SECOND_RADIATION_CONSTANT / 1.438769
+
+    difference = planck_radiance(firas[0], _double(T)) + residual - firas[1]
 
     assert difference.shape == (43,)
-    assert difference.abs().max() < 0.01
+    assert difference.abs().max() < 0.001
+    assert T - 2.725 == pytest.approx(15e-6, abs=0.2e-6)
 
 
 def test_the_constant_is_that_of_physics():
@@ -303,7 +309,7 @@ def test_an_unknown_amplitude_hides_the_temperature_at_long_waves(firas):
 @pytest.mark.misconception("read the temperature off the peak")
 @pytest.mark.seeds(3)
 def test_the_peak_is_a_poor_thermometer(firas, torch_rng):
-    """With ½ % of noise it scatters ten times as much as the fit; and which peak is it?"""
+    """With ½ % of noise it scatters over 100 times as much as the fit; and which peak is it?"""
     wavenumber = firas[0]
     clean = planck_radiance(wavenumber, _double(2.725))
     noisy = clean * (1 + 0.005 * torch.randn(200, 43, generator=torch_rng, dtype=torch.float64))
@@ -313,7 +319,8 @@ def test_the_peak_is_a_poor_thermometer(firas, torch_rng):
     slope = x / -torch.expm1(-x)
     by_fit = 2.725 * (1 + ((noisy / clean - 1) @ slope) / (slope @ slope))
 
-    assert by_peak.std() > 10 * by_fit.std()
+    assert by_peak.std() > 100 * by_fit.std()
+    assert by_peak.std() > 0.02 * 2.725
     wrong_form = SECOND_RADIATION_CONSTANT * wavenumber[clean.argmax()] / 4.965114
     assert wrong_form < 0.6 * 2.725
 
@@ -373,7 +380,9 @@ def test_the_figure_shows_the_fit_and_its_residuals(save_figure, firas):
     for kelvin, style in ((T, "-"), (2.5, ":"), (3.0, ":")):
         top.plot(fine, planck_radiance(fine, _double(kelvin)), style, color="C0", linewidth=1.2)
     top.plot(wavenumber, radiance, "o", color="C1", markersize=3.5)
-    top.text(11, 330, f"T = {T:.4f} K,  χ² = {chi_squared:.1f} for 42", color="C0")
+    top.text(
+        11, 330, f"T = {T:.4f} K,  χ² = {chi_squared:.1f} for {len(wavenumber) - 1}", color="C0"
+    )
     top.text(8.2, 470, "3 K", color="C0")
     top.text(3.2, 190, "2.5 K", color="C0", ha="left")
     bottom.axhspan(-2, 2, color="0.9")
