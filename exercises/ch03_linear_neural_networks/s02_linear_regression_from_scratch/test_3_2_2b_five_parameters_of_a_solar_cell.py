@@ -94,7 +94,7 @@ def jacobian(theta, V, I):  # noqa: E741
     Each point gets a copy of theta, (5,), of its own: one reverse pass then gives every row.
     Refused is what `diode_residuals` refuses, and a theta of another "shape".
     """
-    _check_floats(theta, V, I)
+    _check_floats(theta, V)
     if theta.shape != (5,) or V.dim() != 1:
         raise ValueError(f"expected theta of shape (5,) and V of shape (n,), got {theta.shape}")
     copies = theta.expand(len(V), 5).clone().requires_grad_()
@@ -266,7 +266,7 @@ def test_bad_input_is_refused(cell):
         lambda *measured: fit_single_diode(*measured, _START),
         lambda *measured: jacobian(_PUBLISHED.log(), *measured),
     ):
-        for bad in ((V, I[1:]), (V[:0], I[:0]), (V[None], I[None])):
+        for bad in ((V, I[1:]), (V[:0], I[:0]), (V[None], I[None]), (V[0], I[0])):
             with pytest.raises(ValueError, match="shape"):
                 call(*bad)
         for bad in ((V.index_fill(0, last, math.nan), I), (V, I.index_fill(0, last, math.inf))):
@@ -277,6 +277,10 @@ def test_bad_input_is_refused(cell):
                 call(bad, I)
             with pytest.raises(TypeError, match="float32 or float64"):
                 call(V, bad)
+    for bad in (_PUBLISHED.tolist(), _PUBLISHED.float()):
+        for function in (diode_residuals, jacobian):
+            with pytest.raises(TypeError, match="float32 or float64"):
+                function(bad, V, I)
     with pytest.raises(ValueError, match="shape"):
         diode_residuals(_PUBLISHED[:4], V, I)
     for bad in (_PUBLISHED[:4], _PUBLISHED.expand(len(V), 5)):
