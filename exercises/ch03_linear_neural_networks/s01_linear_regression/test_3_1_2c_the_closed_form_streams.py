@@ -241,9 +241,11 @@ def test_two_processes_all_reduce_their_sums(torch_rng, tmp_path):
 
 
 @pytest.mark.filterwarnings(_FORK)
-def test_the_death_of_one_process_ends_the_other(torch_rng, tmp_path):
+def test_the_death_of_one_process_ends_the_other(torch_rng, tmp_path, monkeypatch):
     """Its exit code is reported at once, no result is stored, and nobody is left waiting."""
     torch.save(_rows(torch_rng), tmp_path / "rows.pt")
+    # Torch leaves a file with the other's error among the temporary ones.
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     with pytest.raises(mp.ProcessExitedException, match="exit code 3"):
         _run_two_processes(tmp_path, dies=True)
