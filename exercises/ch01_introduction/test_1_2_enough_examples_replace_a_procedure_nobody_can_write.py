@@ -318,7 +318,7 @@ def unseen():
 
 @pytest.fixture(scope="module")
 @_one_thread()
-def images(request, dejavu, unseen):
+def drawings(request, dejavu, unseen):
     """For each of three seeds the 640 examples and the images of each exam, (3, n, 20, 20)."""
     first, sets = request.config.getoption("seed_shift"), []
     for seed in range(first, first + 3):
@@ -338,21 +338,21 @@ def images(request, dejavu, unseen):
 
 @pytest.fixture(scope="module")
 @_one_thread()
-def rules(images):
+def rules(drawings):
     """What the rules read in each exam: (3, n)."""
-    return {exam: _read_by_rules(images[exam]) for exam in _EXAMS}
+    return {exam: _read_by_rules(drawings[exam]) for exam in _EXAMS}
 
 
 @pytest.fixture(scope="module")
 @_one_thread()
-def examples(images):
+def pupils(drawings):
     """What pupils who saw `size` examples each read, by kernel, exam and size: (3, pupils, n).
 
     The 640 examples are shared out: one pupil sees them all, or 64 pupils see ten each.
     """
-    seen, read = images["examples"].flatten(2), {}
+    seen, read = drawings["examples"].flatten(2), {}
     among = cosines(seen, seen)
-    towards = {exam: cosines(images[exam].flatten(2), seen) for exam in _EXAMS}
+    towards = {exam: cosines(drawings[exam].flatten(2), seen) for exam in _EXAMS}
     for name, kernel in _KERNELS.items():
         K, k = kernel(among), {exam: kernel(towards[exam]) for exam in _EXAMS}
         for size in _SIZES:
@@ -567,7 +567,7 @@ def test_the_rules_are_a_fair_try(dejavu):
     assert right[0.5] == max(right.values()) >= 110
 
 
-def test_the_table_holds(rules, examples):
+def test_the_table_holds(rules, pupils):
     """The means of three seeds, within 0.07.
 
     With other images and other examples a share has a standard deviation of at most 0.03, as
@@ -580,16 +580,16 @@ def test_the_table_holds(rules, examples):
     }
 
     for exam, shares in table.items():
-        read = rules[exam], examples["linear", exam, 640], examples["sharp", exam, 640]
+        read = rules[exam], pupils["linear", exam, 640], pupils["sharp", exam, 640]
         assert [_scores(r).mean().item() for r in read] == pytest.approx(shares, abs=0.07)
 
 
-def test_examples_win_on_families_that_neither_side_has_seen(rules, examples):
+def test_examples_win_on_families_that_neither_side_has_seen(rules, pupils):
     """By 0.3 at least: the gap is 0.4, and 4 of its standard errors of 0.02 leave as much.
 
     Linear votes win too, and sharp ones over linear ones, both by 4 standard errors.
     """
-    sharp, linear = (_scores(examples[name, "moved", 640]) for name in ("sharp", "linear"))
+    sharp, linear = (_scores(pupils[name, "moved", 640]) for name in ("sharp", "linear"))
     by_rules = _scores(rules["moved"])
 
     assert by_rules.shape == sharp.shape == (3, 900)
@@ -598,13 +598,13 @@ def test_examples_win_on_families_that_neither_side_has_seen(rules, examples):
         assert (gap.mean(-1) > 4 * _standard_error(gap)).all()
 
 
-def test_flipped_pixels_ruin_the_rules(images, rules, examples):
+def test_flipped_pixels_ruin_the_rules(drawings, rules, pupils):
     """The gap is over 0.5 by 4 standard errors, though the examples showed no flips either.
 
     A box stands only if no pixel outside it flips, so not one in 900 is expected to stand.
     """
-    gap = _scores(examples["sharp", "moved, flipped", 640]) - _scores(rules["moved, flipped"])
-    ink = images["moved"] >= 0.5
+    gap = _scores(pupils["sharp", "moved, flipped", 640]) - _scores(rules["moved, flipped"])
+    ink = drawings["moved"] >= 0.5
     box = ink.any(-1).sum(-1) * ink.any(-2).sum(-1)
 
     assert (gap.mean(-1) - 4 * _standard_error(gap) > 0.5).all()
@@ -612,15 +612,15 @@ def test_flipped_pixels_ruin_the_rules(images, rules, examples):
 
 
 @pytest.mark.misconception("learning always beats rules")
-def test_with_ten_examples_the_rules_win(rules, examples):
+def test_with_ten_examples_the_rules_win(rules, pupils):
     """One example of each digit, 64 pupils for each seed: the rules lead by 4 standard errors.
 
     With 80 examples the lead is gone, and over all seeds twice as many always help.
     """
-    lead = _scores(rules["moved"]) - _scores(examples["sharp", "moved", 10])
-    by_size = [_scores(examples["sharp", "moved", size]).mean(-1) for size in _SIZES]
+    lead = _scores(rules["moved"]) - _scores(pupils["sharp", "moved", 10])
+    by_size = [_scores(pupils["sharp", "moved", size]).mean(-1) for size in _SIZES]
 
-    assert examples["sharp", "moved", 10].shape == (3, 64, 900)
+    assert pupils["sharp", "moved", 10].shape == (3, 64, 900)
     assert (lead.mean(-1) > 4 * _standard_error(lead)).all()
     assert (by_size[3] > _scores(rules["moved"]).mean(-1)).all()
     for fewer, more in pairwise(by_size):
@@ -628,26 +628,26 @@ def test_with_ten_examples_the_rules_win(rules, examples):
 
 
 @pytest.mark.misconception("new drawings of the same fonts make an honest exam")
-def test_on_their_own_fonts_both_look_better(rules, examples):
+def test_on_their_own_fonts_both_look_better(rules, pupils):
     """By 4 standard errors of the difference, although no drawing is in both sets."""
     for exams in (
         [rules[exam] for exam in ("moved DejaVu", "moved")],
-        [examples["sharp", exam, 640] for exam in ("moved DejaVu", "moved")],
+        [pupils["sharp", exam, 640] for exam in ("moved DejaVu", "moved")],
     ):
         own, unseen = (_scores(read) for read in exams)
         error = (_standard_error(own) ** 2 + _standard_error(unseen) ** 2).sqrt()
         assert (own.mean(-1) - unseen.mean(-1) > 4 * error).all()
 
 
-def test_one_constant_chosen_with_hindsight_halves_the_gap(dejavu, images, rules, examples):
+def test_one_constant_chosen_with_hindsight_halves_the_gap(dejavu, drawings, rules, pupils):
     """Ink from 0.3 on, which reads fewer of DejaVu's digits, so that nobody could have known.
 
     Half of the gap within 0.1; 4 standard deviations, as measured for 16 × 3 seeds, are 0.06.
     """
-    late = _scores(_read_by_rules(images["moved"], 0.3))
+    late = _scores(_read_by_rules(drawings["moved"], 0.3))
     own = _in_the_middle(dejavu)
 
-    gap = _scores(examples["sharp", "moved", 640]) - _scores(rules["moved"])
+    gap = _scores(pupils["sharp", "moved", 640]) - _scores(rules["moved"])
     closed = (late - _scores(rules["moved"])).mean() / gap.mean()
 
     assert closed.item() == pytest.approx(0.5, abs=0.1)
@@ -728,11 +728,11 @@ def test_only_digits_may_be_voted_for():
 
 
 def test_the_figure_shows_where_examples_overtake_the_rules(
-    save_figure, images, rules, examples
+    save_figure, drawings, rules, pupils
 ):
     """The rules are level, the votes rise through them; beside it, verdicts on 15 images."""
     share = {
-        name: [_scores(examples[name, "moved", size]).mean().item() for size in _SIZES]
+        name: [_scores(pupils[name, "moved", size]).mean().item() for size in _SIZES]
         for name in _KERNELS
     }
     level = _scores(rules["moved"]).mean().item()
@@ -751,7 +751,7 @@ def test_the_figure_shows_where_examples_overtake_the_rules(
     ax.set_xticks(_SIZES, map(str, _SIZES))
     ax.minorticks_off()
     ax.set_title("Moved digits of unseen fonts")
-    _show_verdicts(shown, images, rules, examples)
+    _show_verdicts(shown, drawings, rules, pupils)
 
     linear, sharp = (line.get_ydata() for line in ax.lines[2:])
     assert sharp[0] < level < sharp[2]
@@ -763,9 +763,9 @@ def test_the_figure_shows_where_examples_overtake_the_rules(
     save_figure(fig)
 
 
-def _show_verdicts(ax, images, rules, examples):
+def _show_verdicts(ax, drawings, rules, pupils):
     """The first seed's first digits from 6 to 9 in three exams; below them what was read."""
-    tiles = torch.stack([images[exam][0, 6:10] for exam in _EXAMS[:3]])
+    tiles = torch.stack([drawings[exam][0, 6:10] for exam in _EXAMS[:3]])
     tiles = (
         torch.nn.functional.pad(tiles, (2, 2, 0, 8)).transpose(1, 2).flatten(2).flatten(0, 1)
     )
@@ -773,7 +773,7 @@ def _show_verdicts(ax, images, rules, examples):
     for row, exam in enumerate(_EXAMS[:3]):
         for left, color, read in (
             (7, "C1", rules[exam][0]),
-            (18, "C0", examples["sharp", exam, 640][0, 0]),
+            (18, "C0", pupils["sharp", exam, 640][0, 0]),
         ):
             for digit in range(6, 10):
                 words = f"{read[digit]}" + "✗" * int(read[digit] != digit)
