@@ -392,7 +392,7 @@ def test_crossings_and_heights_by_hand():
     −7, before the first and after the last crossing, are no heights.  At 0.5 all ±1 count.
     """
     record = [9.0, 2, -2, -4, -1, 1, -1, 2, 1, -2, -7, -1]
-    pair = torch.tensor([record, [-1, 1, *record[:10]]], dtype=torch.float64)
+    pair = torch.tensor([record, [-1, -1, *record[:10]]], dtype=torch.float64)
     pair[1] *= 1.2
 
     frequency = zero_crossing_frequency(pair, 0.5, 1.5)
