@@ -440,14 +440,18 @@ def test_an_italic_four_may_be_open():
 
 
 @pytest.mark.misconception("what is counted exactly can be relied on")
-def test_small_images_have_lost_their_holes(unseen):
-    """Of 45 unseen digits with holes fewer than half keep their number on 20 × 20 pixels."""
+def test_small_images_lose_holes_and_slanted_strokes_enclose_new_ones(dejavu, unseen):
+    """Of 45 unseen digits with holes fewer than half keep their number on 20 × 20 pixels.
+
+    Even on 48 × 48 some slanted digit of DejaVu cuts off a wedge of paper, one pixel in size.
+    """
     holes = torch.tensor([1, 0, 0, 0, 1, 0, 1, 0, 2, 1])
 
     kept = count_holes(_in_the_middle(unseen) >= 0.5).reshape(9, 10) == holes
 
     assert kept[:, holes == 0].all()
     assert kept[:, holes > 0].sum() < 45 / 2
+    assert (count_holes(dejavu >= 0.5) > holes).any()
 
 
 def test_corners_close_a_hole_and_a_pixel_opens_it():
@@ -465,26 +469,17 @@ def test_corners_close_a_hole_and_a_pixel_opens_it():
 
 
 def test_every_pixel_counts_where_its_centre_is():
-    """All 511 images of 3 × 3 pixels with ink, divided in three ways, by exact fractions."""
-    images = _every_image(3, 3)[1:]
-    zone = {
-        (zones, size, place): math.floor(zones * (place + Fraction(1, 2)) / size)
-        for zones in (1, 2, 3, 4, 5)
-        for size in (1, 2, 3)
-        for place in range(size)
-    }
+    """All 63 images of 2 × 3 pixels with ink, divided in two ways, by exact fractions."""
+    for ink, (rows, columns) in product(_every_image(2, 3)[1:], ((2, 3), (5, 4))):
+        pixels = ink.nonzero()
+        (top, left), (bottom, right) = pixels.amin(0).tolist(), pixels.amax(0).tolist()
+        expected = torch.zeros(rows, columns, dtype=torch.int64)
+        for r, c in pixels.tolist():
+            row = rows * (r - top + Fraction(1, 2)) / (bottom - top + 1)
+            column = columns * (c - left + Fraction(1, 2)) / (right - left + 1)
+            expected[math.floor(row), math.floor(column)] += 1
 
-    for rows, columns in ((1, 2), (2, 3), (5, 4)):
-        expected = np.zeros((511, rows, columns), dtype=np.int64)
-        for zones, ink in zip(expected, images.tolist(), strict=True):
-            inked = [(r, c) for r, c in product(range(3), repeat=2) if ink[r][c]]
-            top, bottom = min(r for r, _ in inked), max(r for r, _ in inked)
-            left, right = min(c for _, c in inked), max(c for _, c in inked)
-            for r, c in inked:
-                row = zone[rows, bottom - top + 1, r - top]
-                zones[row, zone[columns, right - left + 1, c - left]] += 1
-
-        assert ink_zones(images, rows, columns).tolist() == expected.tolist()
+        assert torch.equal(ink_zones(ink, rows, columns), expected)
 
 
 def test_zones_do_not_depend_on_where_the_digit_stands():
