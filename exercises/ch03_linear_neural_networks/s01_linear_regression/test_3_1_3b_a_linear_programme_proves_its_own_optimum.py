@@ -233,7 +233,7 @@ def test_a_wild_y_changes_nothing(torch_rng):
 
     after = least_absolute_deviations(X, wild)
 
-    assert (after - before).abs().max() < 1e-8
+    assert (after - before).abs().max() < 1e-6  # the solver's own tolerance is 1e-7
     assert (_least_squares(X, wild) - _least_squares(X, y)).abs().max() > 1000
 
 

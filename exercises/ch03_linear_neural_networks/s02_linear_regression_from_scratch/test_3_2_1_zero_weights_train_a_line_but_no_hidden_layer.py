@@ -215,8 +215,8 @@ def test_every_start_reaches_the_noise_floor(torch_rng):
 
     The least loss is σ²/2n times χ² with n − 3 degrees of freedom: a relative standard error
     of √(2/n), six of which are allowed to the farthest of 8.  Above it, zero leaves
-    ‖w‖²e⁻¹⁸/2, and the noise of the steps 3ησ²/4B: together 1 % in the mean, of which five
-    times as much is allowed.
+    ‖w‖²e⁻¹⁸/2, half a per cent in the mean and up to 16 times as much (the square of the next
+    test's four); the noise of the steps 3ησ²/4B adds half a per cent, or five times as much.
     """
     X, y = _book_data(torch_rng)
     n = y.shape[-1]
@@ -230,7 +230,7 @@ def test_every_start_reaches_the_noise_floor(torch_rng):
     excess = _loss(X, y, end) / least - 1
     assert excess.shape == (3, 8)
     assert excess.min() >= 0
-    assert excess.max() < 0.05
+    assert excess.max() < 0.11
 
 
 def test_two_starts_forget_their_difference_at_the_same_rate(torch_rng):
@@ -263,7 +263,7 @@ def test_full_rank_forgets_the_start(torch_rng):
         limit, limit[:1].expand(4, 2, 3), rtol=0, atol=1e-12, strict=True
     )
     residual = y - (X @ limit.unsqueeze(-1)).squeeze(-1)
-    assert (residual.unsqueeze(-2) @ X).abs().max() < 1e-12
+    assert (residual.unsqueeze(-2) @ X).abs().max() < 1e-11  # 50 sums of numbers up to 15
 
 
 def test_fewer_rows_than_columns_keep_part_of_the_start(torch_rng):
