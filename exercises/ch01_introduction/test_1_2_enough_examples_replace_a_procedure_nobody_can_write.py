@@ -152,7 +152,7 @@ def vote_weights(K, labels, strength):
     finite ("positive"), and NaN or infinity in K ("finite").
     """
     _check(K)
-    if K.dim() < 2 or K.shape[-1] != K.shape[-2] or K.shape[-1] == 0:
+    if K.dim() < 2 or K.shape[-1] != K.shape[-2] or 0 in K.shape[-2:]:
         raise ValueError(f"expected square matrices, not empty, got shape {tuple(K.shape)}")
     if not isinstance(labels, torch.Tensor) or labels.dtype != torch.int64:
         raise TypeError(f"expected int64 labels, got {labels!r}")
