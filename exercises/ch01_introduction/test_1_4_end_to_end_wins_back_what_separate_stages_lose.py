@@ -539,7 +539,7 @@ def test_bad_input_is_refused():
         ("shape", lambda: cramer_rao_bound(_TRUTH[:3], _N, _H, 0.1)),
         ("shape", lambda: cramer_rao_bound(_TRUTH.expand(2, 4), _N, _H, 0.1)),
         ("shape", lambda: fit_through_simulator(record, _H, _TRUTH[:3], 0.1, 1)),
-        ("shape", lambda: fit_through_simulator(record[:1], _H, 2.0, 0.1, 1)),
+        ("shape", lambda: fit_through_simulator(record[:1].expand(3, 1), _H, 2.0, 0.1, 1)),
         ("finite", lambda: fit_through_simulator(record, _H, 2.0, math.inf, 0)),
         ("finite", lambda: fit_through_simulator(1e6 * record[:20], _H, 1.9, 0.1, 2)),
         ("count ≥ 1", lambda: simulate(_TRUTH, 0, _H)),
