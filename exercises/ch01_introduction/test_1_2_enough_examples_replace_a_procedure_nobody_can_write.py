@@ -10,14 +10,15 @@ Answer
 ------
 Those that people solve at a glance and cannot explain: recognise a face, write down what was
 said, translate a sentence, tell a harmless mole from a dangerous one.  Solving one more takes a
-moment, and checking it no longer, so examples pile up; only the steps nobody can tell.  Sorting
-and square roots do not belong here: their steps are known.
+moment, and checking it takes no longer, so examples pile up; only nobody can tell the steps.
+Sorting and square roots do not belong here: their steps are known.
 
 The smallest such problem is a printed digit of 20 × 20 pixels.  One side has hand-written
 *rules*, which ask for holes and for ink in certain places, and were made by looking at the
 DejaVu fonts.  The other has *examples*, 640 drawings from these fonts, and no rule: each votes
-for its digit, the more strongly the more it resembles the image.  The exam is on STIX and
-Computer Modern, fonts that neither side has seen.  Read correctly are
+for and against digits, the more strongly the more it resembles the image, and its weights are
+fitted so that the votes on the 640 come out right.  The exam is on STIX and Computer Modern,
+fonts that neither side has seen.  Read correctly are
 
                                                 rules   linear votes   sharp votes
     digits in the middle of the image            0.52       0.88          0.97
@@ -46,7 +47,8 @@ Hints
 -----
 1. Which of your skills could you not explain to somebody over the telephone?
 2. Put a frame of paper around the image.  Which pieces of paper are then no holes?
-3. Let every example vote for its digit.  Which weights make the votes right for the examples?
+3. Let every example vote for or against each digit.  Which weights make the votes right for the
+   examples themselves?
 """
 
 import math
@@ -276,7 +278,7 @@ def _in_the_middle(glyphs):
 
 
 def _moved(glyphs, times, generator):
-    """The digits 0 … 9 in turn, drawn at random `times` times, from each face equally often."""
+    """The digits 0 … 9 in turn, drawn at random `times` times, each face about as often."""
     face = torch.rand(times, 10, generator=generator).argsort(0) % len(glyphs)
     scale = 0.85 + 0.3 * torch.rand(10 * times, generator=generator)
     shift = 0.15 * torch.rand(10 * times, 2, generator=generator) - 0.075
@@ -554,7 +556,7 @@ def test_the_drawings_are_held_to_known_cases():
 
 
 def test_the_rules_are_a_fair_try(dejavu):
-    """They read 110 of the 120 digits they were made from; no other threshold reads more."""
+    """They read at least 110 of the 120 digits they were made from; no other threshold more."""
     own = _in_the_middle(dejavu)
 
     right = {t: (_read_by_rules(own, t) == _labels(120)).sum() for t in (0.3, 0.4, 0.5, 0.6)}
@@ -572,6 +574,7 @@ def test_the_table_holds(rules, pupils):
         "in the middle": (0.52, 0.88, 0.97),
         "moved": (0.50, 0.69, 0.90),
         "moved, flipped": (0.17, 0.55, 0.84),
+        "moved DejaVu": (0.9, 0.94, 0.99),
     }
 
     for exam, shares in table.items():

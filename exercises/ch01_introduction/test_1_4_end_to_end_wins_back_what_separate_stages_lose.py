@@ -14,16 +14,17 @@ Wherever a chain of stages, each made for a goal of its own, can be judged by it
 - engineering: speech, driving, a lens together with its software, the settings of a compiler;
 - econometrics: all equations of a model estimated together, not one after the other.
 
-Here it is physics.  A swing that dies away is read 120 times, with noise; wanted are its
-frequency ω and damping γ.  The textbook has two stages: find zeros and peaks, then compute.
-End to end means to simulate the readings and to go downhill on the squared difference, along
+Here it is physics.  A swing that dies away, x″ + 2γx′ + ω²x = 0, is read 120 times, with noise.
+Wanted are ω, the frequency that it would have without damping, and γ, the damping.  The
+textbook has two stages: find zeros and peaks, then compute.  End to end means to simulate the
+readings and to go downhill on the squared difference, along
 slopes that autograd carries back through every step of the simulation.  The errors, as
 multiples of the Cramér–Rao bound, which no unbiased method can go below:
 
                                                         ω      γ
     two stages, as in the textbook                     3.4    3.8
     two stages, smoothing tuned by the last result     1.7    2.0
-    end to end, three steps from the first line        1.0    1.0
+    end to end, three steps from the first's answer    1.0    1.0
 
 Why
 ---
@@ -384,12 +385,12 @@ def test_autograd_through_every_step_gives_the_derivatives_of_theory():
 
 
 def test_crossings_and_heights_by_hand():
-    """Band 1.5: crossings 1½, 3 + 8/3 and 8 steps after the reading 9; heights 4, then 2.
+    """Band 1.5: crossings 1½, 3 + 8/3 and 8 steps after the reading of 9; heights 4 and 2.
 
     The second record is the first, two readings later and 1.2 times as high.
     Readings of ±1 lie within the band, so they cross nothing, not even as the first ones, and
-    no more if the band ends there; 9 and
-    −7, before the first and after the last crossing, are no heights.  At 0.5 all ±1 count.
+    no more if the band ends there; 9 and −7, before the first and after the last crossing, are
+    no heights.  At 0.5 all ±1 count.
     """
     record = [9.0, 2, -2, -4, -1, 1, -1, 2, 1, -2, -7, -1]
     pair = torch.tensor([record, [-1, -1, *record[:10]]], dtype=torch.float64)
@@ -460,8 +461,8 @@ def test_two_stages_err_more_than_twice_as_much(textbook, end_to_end):
     """At least 2.5 times as much, from the same records, for each of three seeds.
 
     It is about 3.4 and 3.8 times; the ratio of two such roots has a standard error of at most
-    5 %, so 2.5 is five of these away.  Most of the error of γ is that it comes out too small,
-    by 2.7 times the bound with a standard error of 0.13.
+    5 %, so 2.5 is five of these away.  About half of γ's mean squared error is bias: it comes
+    out too small, by 2.7 times the bound with a standard error of 0.13.
     """
     ratios = _in_bounds(textbook) / _in_bounds(end_to_end)
 
