@@ -556,7 +556,7 @@ def test_the_drawings_are_held_to_known_cases():
 
 
 def test_the_rules_are_a_fair_try(dejavu):
-    """They read at least 110 of the 120 digits they were made from; no other threshold more."""
+    """Of the 120 digits they were made from they read 110 or more, most of four thresholds."""
     own = _in_the_middle(dejavu)
 
     right = {t: (_read_by_rules(own, t) == _labels(120)).sum() for t in (0.3, 0.4, 0.5, 0.6)}
