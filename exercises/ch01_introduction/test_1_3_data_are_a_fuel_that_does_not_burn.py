@@ -168,17 +168,17 @@ def test_returns_diminish():
 def test_a_better_engine_needs_less_fuel(torch_rng):
     """15 rows, 10 weights from N(0, 1), σ = 2: ridge of strength 4 halves the excess risk.
 
-    Of 2000 worlds the medians are compared, since so few rows leave heavy tails; and in the
+    Of 1000 worlds the medians are compared, since so few rows leave heavy tails; and in the
     mean every other strength does worse than σ² = 4, by 4 standard errors of the difference.
     """
-    worlds = _worlds(torch_rng, 2000, 15, sigma=2.0)
+    worlds = _worlds(torch_rng, 1000, 15, sigma=2.0)
 
     best = _excess(*worlds, strength=4.0)
 
     assert best.median() < 0.5 * _excess(*worlds).median()
     for other in (1.0, 2.0, 8.0, 16.0):
         difference = _excess(*worlds, strength=other) - best
-        assert difference.mean() > 4 * difference.std() / 2000**0.5
+        assert difference.mean() > 4 * difference.std() / 1000**0.5
 
 
 def test_bad_input_is_refused():
