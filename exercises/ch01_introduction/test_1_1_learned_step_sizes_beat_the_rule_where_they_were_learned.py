@@ -64,7 +64,7 @@ def residual_polynomial(steps, curvature):
     and ("finite") for NaN or infinity.
     """
     dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in (steps, curvature)}
-    if len(dtypes) > 1 or not steps.is_floating_point():
+    if len(dtypes) > 1 or not all(getattr(t, "is_floating_point", False) for t in dtypes):
         raise TypeError(f"expected floating-point tensors of one dtype, got {dtypes}")
     if curvature.dim() != 1:
         raise ValueError(f"expected curvatures of shape (m,), got {tuple(curvature.shape)}")
@@ -237,6 +237,8 @@ def test_bad_input_is_refused():
             residual_polynomial(bad, torch.ones(3))
     with pytest.raises(TypeError, match="floating-point"):
         residual_polynomial(torch.arange(3), torch.arange(3))
+    with pytest.raises(TypeError, match="floating-point"):
+        residual_polynomial([0.1], [1.0])
     for bad in ([0.1], torch.ones(2, dtype=torch.int64), torch.ones(2).double()):
         with pytest.raises(TypeError, match="floating-point"):
             residual_polynomial(bad, torch.ones(3))
