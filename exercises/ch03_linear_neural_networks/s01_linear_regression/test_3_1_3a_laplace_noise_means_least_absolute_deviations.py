@@ -56,7 +56,7 @@ def laplace_negative_log_likelihood(X, y, w):
     one dtype, ValueError ("shape") for other shapes and ("finite") for NaN or infinity.
     """
     dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in (X, y, w)}
-    if len(dtypes) > 1 or not X.is_floating_point():
+    if len(dtypes) > 1 or not all(getattr(t, "is_floating_point", False) for t in dtypes):
         raise TypeError(f"expected floating-point tensors of one dtype, got {dtypes}")
     if X.dim() != 2 or y.shape != X.shape[:1] or w.shape != X.shape[1:]:
         shapes = [tuple(t.shape) for t in (X, y, w)]
@@ -256,7 +256,9 @@ def test_bad_input_is_refused():
     """No floats, shapes, NaN, infinity; weights missing, negative, all zero or no numbers."""
     X, y, w = torch.ones(3, 2), torch.ones(3), torch.ones(2)
 
-    for bad in ((X.tolist(), y, w), (X.long(), y.long(), w.long()), (X, y.double(), w)):
+    lists = X.tolist(), y.tolist(), w.tolist()
+    integers = X.long(), y.long(), w.long()
+    for bad in ((X.tolist(), y, w), lists, integers, (X, y.double(), w)):
         with pytest.raises(TypeError, match="floating-point"):
             laplace_negative_log_likelihood(*bad)
     for bad in ((X, y[:2], w), (X, y[:, None], w), (X, y, y), (y, y, w[0]), (X, y, w[:, None])):

@@ -63,7 +63,7 @@ def subgradient(X, y, w):
     for other shapes or no rows, and ("finite") for NaN or infinity.
     """
     dtypes = {t.dtype if isinstance(t, torch.Tensor) else type(t) for t in (X, y, w)}
-    if len(dtypes) > 1 or not X.is_floating_point():
+    if len(dtypes) > 1 or not all(getattr(t, "is_floating_point", False) for t in dtypes):
         raise TypeError(f"expected floating-point tensors of one dtype, got {dtypes}")
     if X.dim() != 2 or y.shape != X.shape[:1] or w.shape[-1:] != X.shape[1:] or len(X) == 0:
         shapes = [tuple(t.shape) for t in (X, y, w)]
@@ -308,7 +308,9 @@ def test_bad_input_is_refused():
     """No floats, shapes that do not fit, no rows, NaN and infinity; rows that X lacks."""
     X, y, w = torch.ones(3, 2), torch.ones(3), torch.ones(2)
 
-    for bad in ((X.tolist(), y, w), (X.long(), y.long(), w.long()), (X, y, w.double())):
+    lists = X.tolist(), y.tolist(), w.tolist()
+    integers = X.long(), y.long(), w.long()
+    for bad in ((X.tolist(), y, w), lists, integers, (X, y, w.double())):
         with pytest.raises(TypeError, match="floating-point"):
             subgradient(*bad)
     for bad in ([3], [-1]):
