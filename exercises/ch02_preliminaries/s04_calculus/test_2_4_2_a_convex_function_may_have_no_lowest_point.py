@@ -164,7 +164,7 @@ def test_the_gradient_is_perpendicular_to_the_contour():
     x2 = sp.log((c - 3 * x1**2) / 5)
     tangent = (1, sp.diff(x2, x1))
 
-    assert sp.simplify(tangent[0] * 6 * x1 + tangent[1] * 5 * sp.exp(x2)) == 0
+    assert tangent[0] * 6 * x1 + tangent[1] * 5 * sp.exp(x2) == 0
 
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float32", "float64"])
@@ -202,7 +202,7 @@ def test_descent_never_arrives():
     """−log(1 + 5t) solves x₂′ = −5e^x₂; steps of 1/10 stay below it and never come to rest."""
     t = sp.symbols("t", nonnegative=True)
     path = -sp.log(1 + 5 * t)
-    assert sp.simplify(sp.diff(path, t) + 5 * sp.exp(path)) == 0
+    assert sp.diff(path, t) == -5 * sp.exp(path)
     assert sp.limit(5 * sp.exp(path), t, sp.oo) == 0
 
     x = torch.zeros(2, dtype=torch.float64)

@@ -89,9 +89,9 @@ def stochastic_descent(X, y, w, steps, rows):
     if not ((rows >= 0) & (rows < len(X))).all():
         raise ValueError(f"expected row numbers from 0 to {len(X) - 1}")
     path = [w]
-    for step, i in zip(steps, rows, strict=True):
-        x, w = X[i], path[-1]
-        path.append(w + step * (y[i] - (x * w).sum(-1)).sign()[..., None] * x)
+    for step, x, target in zip(steps, X[rows], y[rows], strict=True):
+        w = path[-1]
+        path.append(w + step * (target - (x * w).sum(-1)).sign()[..., None] * x)
     path = torch.stack(path)
     if not path.isfinite().all():
         raise ValueError("expected finite steps, got NaN or infinity")

@@ -269,16 +269,16 @@ def test_full_rank_forgets_the_start(torch_rng):
 def test_fewer_rows_than_columns_keep_part_of_the_start(torch_rng):
     """Descent against the formula; against `gelsd`'s solution of least norm; the rest is P₀w₀.
 
-    Five data sets at once, each of 5 rows of 20 normal entries: e⁻ᵗ·λₘᵢₙ/λₘₐₓ, at most about
-    e^(−t/50), is far below 10⁻¹⁰.
+    Five data sets at once, each of 5 rows of 40 normal entries.  Of 20 000 such the least
+    λₘᵢₙ/λₘₐₓ was 0.115, and 300 steps leave (1 − 0.1)³⁰⁰ < 10⁻¹³ of what is to be forgotten.
     """
-    X = torch.randn(5, 5, 20, generator=torch_rng, dtype=torch.float64)
+    X = torch.randn(5, 5, 40, generator=torch_rng, dtype=torch.float64)
     y = torch.randn(5, 5, generator=torch_rng, dtype=torch.float64)
-    random = torch.randn(5, 20, generator=torch_rng, dtype=torch.float64)
+    random = torch.randn(5, 40, generator=torch_rng, dtype=torch.float64)
     start = torch.stack([0 * random, random])
     rate = 5 / torch.linalg.matrix_norm(X, ord=2)[:, None] ** 2
 
-    end = _descend(start, [(X, y)] * 1500, rate)[-1]
+    end = _descend(start, [(X, y)] * 300, rate)[-1]
 
     near = {"rtol": 0, "atol": 1e-10, "strict": True}
     np.testing.assert_allclose(end, descent_limit(X, y, start), **near)
