@@ -283,7 +283,7 @@ def test_the_figure_shows_what_is_left_at_each_curvature(save_figure, learned):
         "eight learned steps": (learned[0], "-"),
     }
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     ax.axvspan(_MU, _L, color="0.93", zorder=0)
     for name, (steps, style) in rules.items():

@@ -735,13 +735,14 @@ def test_the_figure_shows_where_examples_overtake_the_rules(
     }
     level = _scores(rules["moved"]).mean().item()
 
-    fig = Figure(figsize=(7, 3.6), layout="constrained")
+    fig = Figure(figsize=(7, 3.6))
     ax, shown = fig.subplots(1, 2, width_ratios=(1.1, 1))
     ax.axhline(level, color="C1")
     ax.axhline(0.1, color="gray", linewidth=1, linestyle=":")
-    for (name, by_size), style in zip(share.items(), ("C2s--", "C0o-"), strict=True):
+    styles = ("C2s--", -0.12), ("C0o-", 0.03)
+    for (name, by_size), (style, up) in zip(share.items(), styles, strict=True):
         ax.semilogx(_SIZES, by_size, style, markersize=4)
-        ax.text(640, by_size[-1] + 0.03, f"{name} votes", color=style[:2], ha="right")
+        ax.text(640, by_size[-1] + up, f"{name} votes", color=style[:2], ha="right")
     ax.text(10, 0.66, "few examples:\nrules win", color="C1", fontsize=9)
     ax.text(640, level - 0.06, "rules", color="C1", ha="right")
     ax.text(640, 0.12, "guessing", color="gray", ha="right")

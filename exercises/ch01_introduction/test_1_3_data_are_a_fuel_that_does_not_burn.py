@@ -220,7 +220,7 @@ def test_the_figure_shows_diminishing_returns(save_figure, torch_rng):
         better.append(_excess(*worlds, strength=1.0).mean().item())
     fine = list(range(13, 400))
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     ax.loglog(fine, [excess_risk(n, 10, 1) for n in fine], label="theory: σ²d / (n − d − 1)")
     ax.plot(sizes, means, "o", label="least squares, 200 worlds each")

@@ -588,9 +588,9 @@ def test_the_figure_shows_a_fit_both_errors_and_a_single_valley(
     bound = _bound()
     omegas = torch.linspace(0.5, 8, 301).double()
 
-    fig = Figure(figsize=(6.4, 5), layout="constrained")
+    fig = Figure(figsize=(6.4, 5))
     mosaic = [["record", "record"], ["errors", "valley"]]
-    axes = fig.subplot_mosaic(mosaic, height_ratios=[4, 5])
+    axes = fig.subplot_mosaic(mosaic, height_ratios=[4, 5], gridspec_kw={"hspace": 0.55})
     top, left, right = axes["record"], axes["errors"], axes["valley"]
     top.plot(times, record, ".", color="0.6", label="readings")
     for name, (estimates, color, style) in kinds.items():
@@ -605,9 +605,7 @@ def test_the_figure_shows_a_fit_both_errors_and_a_single_valley(
     top.set(xlabel="time (s)", ylabel="position")
     top.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     left.set(xlabel="frequency ω (1/s)", ylabel="damping γ (1/s)", ylim=(0.03, 0.16))
-    left.set_title(
-        "errors of ω and γ, in units of the\nCramér–Rao bound (ring: twice the bound)"
-    )
+    left.set_title("errors of ω and γ, in units of\nthe Cramér–Rao bound (ring: two)")
     left.legend(loc="upper center")
     right.set(xlabel="frequency ω (1/s)", ylabel="share left unexplained")
     right.set_title("what the descent sees")

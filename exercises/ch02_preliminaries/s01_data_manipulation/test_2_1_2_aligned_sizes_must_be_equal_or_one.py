@@ -308,8 +308,8 @@ def test_the_figure_shows_the_copies_that_are_never_made(save_figure):
     a, b = _count_up((2, 2, 1)) * 10, _count_up((2, 1, 3))
     panels = {"a": a, "b": b, "a + b": a + b}
 
-    fig = Figure(figsize=(6, 2.9), layout="constrained")
-    axes = fig.subplots(2, 3)
+    fig = Figure(figsize=(6, 2.9))
+    axes = fig.subplots(2, 3, gridspec_kw={"wspace": 0, "hspace": 0.1})
     for column, (name, tensor) in zip(axes.T, panels.items(), strict=True):
         column[0].set_title(f"{name}   {tuple(tensor.shape)}")
         for index in np.ndindex(2, 2, 3):

@@ -335,7 +335,7 @@ def test_the_figure_shows_the_gaps_and_their_counts(flats, save_figure):
     emptiest = emptiest_column(flats, "price")
 
     fig = Figure(figsize=(6, 4))
-    top, cells = fig.subplots(2, sharex=True, height_ratios=[1, 2])
+    top, cells = fig.subplots(2, sharex=True, height_ratios=[1, 2], gridspec_kw={"hspace": 0.1})
     bars = top.bar(np.arange(7) + 0.5, gaps.sum(), color="0.75")
     bars[gaps.columns.get_loc(emptiest)].set_color("C1")
     top.bar_label(bars)

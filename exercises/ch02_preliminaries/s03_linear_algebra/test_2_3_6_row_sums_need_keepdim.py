@@ -226,12 +226,13 @@ def test_the_figure_shows_the_row_sums(save_figure):
         )
         for i, total in enumerate(table.sum(axis=1)):
             ax.text(4.1, i + 0.5, f"Σ = {total:.2f}", va="center")
-        ax.set(title=title, xlabel="column", ylabel="row", xlim=(0, 5.6), aspect="equal")
+        ax.set(title=title, xlabel="column", xlim=(0, 5.6), aspect="equal")
         ax.set(xticks=[0.5, 1.5, 2.5, 3.5], yticks=[0.5, 1.5, 2.5, 3.5])
         ax.set(xticklabels=range(4), yticklabels=range(4))
         ax.invert_yaxis()
         ax.grid(visible=False)
         ax.spines[:].set_visible(False)
+    axes[0].set_ylabel("row")
     fig.colorbar(mesh, ax=axes, label="share", shrink=0.8)
 
     right, wrong = ([text.get_text() for text in ax.texts] for ax in axes)

@@ -235,7 +235,7 @@ def test_the_figure_shows_one_contact_and_two_crossings(save_figure):
     left, right = crossings(1)
     ends = np.array([-3.0, 2.4])
 
-    fig = Figure(figsize=(6, 3.8), layout="constrained")
+    fig = Figure(figsize=(6, 3.8))
     for ax in fig.subplots(1, 2, width_ratios=[3, 2]):
         ax.plot(ends, slope * ends + intercept, "--", color="C1")
         for branch in (np.linspace(-3, -0.04, 300), np.linspace(0.04, 2.4, 300)):
@@ -248,11 +248,11 @@ def test_the_figure_shows_one_contact_and_two_crossings(save_figure):
     whole.set(ylabel="y", xlim=(-3, 2.4), ylim=(-20, 14), title="f and its tangent at 1")
     near.set(xlim=(0.15, 1.85), ylim=(-4.2, 3.4), title="the same near x = 1")
     whole.text(-0.3, 7, "f(x) = x³ − 1/x", color="C0", ha="right")
-    whole.text(-1.6, -13.5, f"y = {slope:.0f}x − {-intercept:.0f}", color="C1")
-    whole.text(left - 0.1, -18.5, f"crosses at −{-left:.3f}")
+    whole.text(0.8, -6, f"y = {slope:.0f}x − {-intercept:.0f}", color="C1")
+    whole.text(left + 0.3, -14, f"crosses at\n−{-left:.3f}", va="top")
     whole.text(0.1, 12, "pole of f", color="gray")
     near.text(right + 0.15, _f(right) - 0.2, f"crosses at {right:.3f}", va="top")
-    near.text(0.95, 0.2, "touches at 1", ha="right")
+    near.text(1.06, -0.2, "touches at 1", va="top")
 
     for ax in fig.axes:
         line, negative, positive, crossed, touched = (

@@ -259,7 +259,7 @@ def test_the_figure_shows_gradients_across_the_contours(save_figure):
     x1, x2 = np.meshgrid(np.linspace(-3, 3, 151), np.linspace(-2.6, 1.8, 111))
     height = _f(torch.from_numpy(np.stack((x1, x2), -1))).numpy()
 
-    fig = Figure(figsize=(6, 4.6), layout="constrained")
+    fig = Figure(figsize=(6, 4.6))
     ax = fig.subplots()
     contours = ax.contour(x1, x2, height, levels, colors="C0", linewidths=1.2)
     curves = [max(pieces, key=len) for pieces in contours.allsegs]

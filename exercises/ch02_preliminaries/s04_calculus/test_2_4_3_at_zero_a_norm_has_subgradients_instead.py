@@ -263,7 +263,7 @@ def test_the_figure_shows_a_cone_and_the_lines_that_support_it(save_figure):
     points = torch.cat([r * torch.stack((turns.cos(), turns.sin()), 1) for r in (1.8, 3.4)])
     t = np.array([-2.0, 0.0, 2.0])
 
-    fig = Figure(figsize=(6, 3.2), layout="constrained")
+    fig = Figure(figsize=(6, 3.2))
     plane, cut = fig.subplots(1, 2)
     ball = plane.add_patch(Circle((0, 0), 1, color="C1", alpha=0.3, linewidth=0))
     unit = {"angles": "xy", "scale_units": "xy", "scale": 1}

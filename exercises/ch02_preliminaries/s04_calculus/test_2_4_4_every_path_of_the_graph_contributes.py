@@ -313,7 +313,7 @@ def test_the_figure_shows_three_paths_for_each_variable(save_figure):
     places = {"u": (0, 1), "x": (1, 2), "y": (1, 1), "z": (1, 0), "a": (2, 1.6), "b": (2, 0.4)}
     looks = {"a": ("C0", "-"), "b": ("C1", "--")}
 
-    fig = Figure(figsize=(6, 3.8), layout="constrained")
+    fig = Figure(figsize=(6, 3.8))
     ax = fig.subplots()
     for (node, part), slope in _EDGES.items():
         (x0, y0), (x1, y1) = places[node], places[part]

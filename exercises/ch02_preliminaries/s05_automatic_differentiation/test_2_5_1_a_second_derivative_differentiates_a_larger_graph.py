@@ -315,7 +315,7 @@ def test_the_figure_shows_three_slopes(save_figure):
     x = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     counted = [[_count_nodes(y) for y in _derivatives(_sine_chain(x, L), x, 2)] for L in depths]
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     labels = ("f:  L + 1", "f′:  3L", "f″:  11L − 5")
     formulas = zip(*(graph_nodes(L) for L in depths), strict=True)

@@ -271,8 +271,8 @@ def test_the_figure_shows_a_sawtooth_above_a_staircase(save_figure):
     jumps = [1000 / 2**p for p in range(6, 0, -1)]
     ends = [*jumps[1:], 1000.0]
 
-    fig = Figure(figsize=(6, 4.2), layout="constrained")
-    top, bottom = fig.subplots(2, sharex=True)
+    fig = Figure(figsize=(6, 4.2))
+    top, bottom = fig.subplots(2, sharex=True, gridspec_kw={"hspace": 0.1})
     for left, right in zip(jumps, ends, strict=True):
         a = torch.linspace(left, right * (1 - 1e-9), 9, dtype=torch.float64)
         k = scale_factor(a[0])

@@ -252,7 +252,7 @@ def test_the_figure_shows_a_root_whose_slope_jumps(save_figure):
         y, turns = _hasty_sqrt(a, 0.1)
         points[turns].append((number, y.item(), _slope(y, a)))
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     value, slope = axes = fig.subplots(1, 2)
     fine = torch.linspace(0.1, 6, 300)
     value.plot(fine, fine.sqrt(), color="black", linewidth=1, label="√a")

@@ -286,8 +286,8 @@ def test_the_figure_shows_one_slope_and_three_residuals(save_figure):
     reference = complex_step(_sine_series, x)
     rough, fine = (central_difference(torch.sin, x, h) for h in (1e-1, 1e-5))
 
-    fig = Figure(figsize=(6, 4.6), layout="constrained")
-    top, bottom = fig.subplots(2, sharex=True)
+    fig = Figure(figsize=(6, 4.6))
+    top, bottom = fig.subplots(2, sharex=True, gridspec_kw={"hspace": 0.1})
     top.plot(x, torch.sin(x))
     top.plot(x, slope, "--")
     top.plot(x[::10], rough[::10], "o", markersize=4)

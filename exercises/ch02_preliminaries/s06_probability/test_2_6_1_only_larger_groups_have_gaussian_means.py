@@ -312,7 +312,7 @@ def test_the_figure_shows_six_estimates_in_their_funnel(save_figure, torch_rng):
     shares = counts.cumsum(0).numpy() / (n * groups[:, None])
     error = np.array([standard_error(1 / 6, n, int(done)) for done in groups])
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     band = ax.fill_between(groups, 1 / 6 - 2 * error, 1 / 6 + 2 * error, color="0.88")
     band.set_label("1/6 ± 2σ/√(mn)")
@@ -341,7 +341,7 @@ def test_the_figure_shows_that_n_and_not_m_leads_to_the_bell(save_figure, torch_
         for m in groups
     ]
 
-    fig = Figure(figsize=(6.4, 3.4), layout="constrained")
+    fig = Figure(figsize=(6.4, 3.4))
     left, right = fig.subplots(1, 2)
     for n in (1, 10, 100):
         k = np.floor(n * p + z * math.sqrt(n * p * (1 - p)))

@@ -316,7 +316,7 @@ def test_the_figure_shows_a_square_below_a_cube(save_figure):
     k = np.array([2, 3, 5, 10, 20, 50, 100])
     full, chain = np.array([parameter_counts(int(size)) for size in k]).T
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     for counts, name, marker in (
         (full, "any joint: k³ − 1", "o"),

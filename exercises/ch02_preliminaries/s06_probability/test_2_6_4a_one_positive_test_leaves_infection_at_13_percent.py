@@ -210,7 +210,7 @@ def test_the_figure_shows_that_the_prior_decides(save_figure):
     priors = np.geomspace(1e-4, 1, 201)
     marks = [_PRIOR, Fraction(1, 101)]
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     ax.semilogx(priors, [posterior(prior, 1.0, 0.01) for prior in priors])
     ax.semilogx(priors, priors, "--", color="gray")

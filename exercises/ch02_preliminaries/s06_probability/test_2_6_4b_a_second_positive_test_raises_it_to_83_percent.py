@@ -276,7 +276,7 @@ def test_without_conditional_independence_almost_anything_can_follow():
 
 def test_the_figure_shows_the_same_two_factors_in_either_order(save_figure):
     """On a logarithmic scale of odds each result is a step of fixed height, 100 or 98/3."""
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     orders = {"D₁, then D₂": [_FIRST, _SECOND], "D₂, then D₁": [_SECOND, _FIRST]}
     for (name, outcomes), style, side in zip(

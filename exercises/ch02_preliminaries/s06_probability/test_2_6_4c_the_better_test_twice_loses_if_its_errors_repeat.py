@@ -253,7 +253,7 @@ def test_the_figure_shows_where_repeating_starts_to_lose(save_figure):
         "every error repeats": (Fraction(1), (-10, -12), "right"),
     }
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     ax.semilogx(rates, [repeated_posterior(0.0015, 0.01, c) for c in rates], label="D₁ twice")
     ax.semilogx([rates[0], 1], [level, level], "--", label=f"D₁, then D₂: {level:.2%}")

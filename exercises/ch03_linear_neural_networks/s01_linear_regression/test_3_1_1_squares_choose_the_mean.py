@@ -235,7 +235,7 @@ def test_the_figure_shows_three_losses_and_where_they_are_least(save_figure):
         "midrange": (errors.amax(1), least_maximum_constant(x), "maximum"),
     }
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     for (name, (curve, least, loss)), style in zip(
         curves.items(), ("-", "--", "-."), strict=True

@@ -341,7 +341,7 @@ def test_the_figure_shows_one_slope_twice_the_other(save_figure, torch_rng):
         "QR of X": (least_squares_by_qr, "o", range(1, 13), 1, "κε"),
     }
 
-    fig = Figure(figsize=(6, 3.8), layout="constrained")
+    fig = Figure(figsize=(6, 3.8))
     ax = fig.subplots()
     for color, (name, (solve, marker, powers, slope, law)) in enumerate(ways.items()):
         kappas = [10.0**k for k in powers]

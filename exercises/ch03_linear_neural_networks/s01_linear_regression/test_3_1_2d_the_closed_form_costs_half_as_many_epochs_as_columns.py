@@ -279,7 +279,7 @@ def test_the_figure_shows_sgd_against_the_cost_of_the_closed_form(save_figure, t
     n, d, batch = 500, 60, 50
     multiplications = [epoch * sgd_multiplications(n, d, 1, batch) / 1e6 for epoch in range(37)]
 
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    fig = Figure()
     ax = fig.subplots()
     for kappa, style in ((1, "-"), (10, "--"), (30, "-.")):
         excess = _excess_by_epoch(*_problem(torch_rng, n, d, kappa), 36)

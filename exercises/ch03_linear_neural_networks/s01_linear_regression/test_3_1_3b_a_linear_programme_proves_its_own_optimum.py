@@ -311,10 +311,12 @@ def test_the_figure_shows_what_each_outlier_does(save_figure, torch_rng):
         "least |residual|": (least_absolute_deviations, "-"),
     }
 
-    fig = Figure(figsize=(6, 3.2), layout="constrained")
+    fig = Figure(figsize=(6, 3.2))
     slopes = {}
     for ax, (title, (xs, ys)) in zip(
-        fig.subplots(1, 3, sharey=True), panels.items(), strict=True
+        fig.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.1}),
+        panels.items(),
+        strict=True,
     ):
         ax.plot(xs, ys, "o", color="black", markersize=2.5)
         ends = np.array([0.0, xs.max().item()])

@@ -437,7 +437,7 @@ def test_the_figure_shows_lines_that_meet_and_units_that_do_not_part(save_figure
     losses, units, _, _ = _train_hidden(torch_rng, torch.tanh, rate=0.3, seeds=1)
     spread = hidden_spread(units[..., :2])
 
-    fig = Figure(figsize=(6, 5), layout="constrained")
+    fig = Figure(figsize=(6, 5))
     axes = fig.subplot_mosaic([["linear", "linear"], ["loss", "spread"]])
     for curve, scale, style in zip(linear.T, scales, ("-", "--", "-.", ":"), strict=True):
         name = f"start N(0, {scale}²)" if scale else "start at zero"

@@ -246,7 +246,7 @@ def test_the_figure_shows_ohm_s_hyperbola(save_figure, wire):
     a, b = fit_ohm_1826(x, X, (1000.0, 1.0))
     fine = np.linspace(0, 135, 200)
 
-    fig = Figure(figsize=(6, 3.4), layout="constrained")
+    fig = Figure(figsize=(6, 3.4))
     left, right = fig.subplots(1, 2)
     left.plot(fine, a / (b + fine), label=f"{a:.0f} / ({b:.2f} + x)")
     left.plot(x, X, "o", markersize=4, label="Ohm 1826")

@@ -295,8 +295,10 @@ def test_the_figure_shows_the_bend_and_the_residuals(save_figure, cell):
     residuals = diode_residuals(parameters, V, I)
     rmse = _rmse(parameters, V, I)
 
-    fig = Figure(figsize=(6, 4.2), layout="constrained")
-    top, bottom = fig.subplots(2, sharex=True, height_ratios=[2, 1])
+    fig = Figure(figsize=(6, 4.2))
+    top, bottom = fig.subplots(
+        2, sharex=True, height_ratios=[2, 1], gridspec_kw={"hspace": 0.1}
+    )
     top.plot(V, I + residuals, color="C0", label="single-diode model")
     top.plot(V, I, "o", color="C1", markersize=4, label="measured")
     top.set(ylabel="current (A)", title="R.T.C. solar cell at 33 °C")

@@ -374,8 +374,10 @@ def test_the_figure_shows_the_fit_and_its_residuals(save_figure, firas):
     T, chi_squared = fit_temperature(wavenumber, radiance, sigma, 3.0)
     residuals = (radiance - planck_radiance(wavenumber, _double(T))) / sigma
 
-    fig = Figure(figsize=(6, 4.4), layout="constrained")
-    top, bottom = fig.subplots(2, sharex=True, height_ratios=[2, 1])
+    fig = Figure(figsize=(6, 4.4))
+    top, bottom = fig.subplots(
+        2, sharex=True, height_ratios=[2, 1], gridspec_kw={"hspace": 0.1}
+    )
     fine = torch.linspace(0.5, 22, 300, dtype=torch.float64)
     for kelvin, style in ((T, "-"), (2.5, ":"), (3.0, ":")):
         top.plot(fine, planck_radiance(fine, _double(kelvin)), style, color="C0", linewidth=1.2)
