@@ -218,8 +218,8 @@ def test_the_figure_shows_the_row_sums(save_figure):
         "A / A.sum(axis=1)": _SQUARE / _SQUARE.sum(axis=1),
     }
 
-    fig = Figure(figsize=(6, 2.9), layout="constrained")
-    axes = fig.subplots(1, 2)
+    fig = Figure(figsize=(6, 2.9))
+    *axes, scale = fig.subplots(1, 3, width_ratios=(12, 12, 1), gridspec_kw={"wspace": 0.45})
     for ax, (title, table) in zip(axes, tables.items(), strict=True):
         mesh = ax.pcolormesh(
             table.numpy(), vmin=0, vmax=1.6, edgecolors="white", cmap="cividis"
@@ -233,7 +233,8 @@ def test_the_figure_shows_the_row_sums(save_figure):
         ax.grid(visible=False)
         ax.spines[:].set_visible(False)
     axes[0].set_ylabel("row")
-    fig.colorbar(mesh, ax=axes, label="share", shrink=0.8)
+    fig.colorbar(mesh, cax=scale, ticklocation="left")
+    scale.set_title("share")
 
     right, wrong = ([text.get_text() for text in ax.texts] for ax in axes)
     assert right == ["Σ = 1.00"] * 4
