@@ -144,8 +144,10 @@ def test_unequal_points_obey_the_bounds_too():
         for b in range(32):
             p, q, both, either = weight[a], weight[b], weight[a & b], weight[a | b]
             assert both + either == p + q
-            assert intersection_bounds(p, q)[0] <= both <= intersection_bounds(p, q)[1]
-            assert union_bounds(p, q)[0] <= either <= union_bounds(p, q)[1]
+            least, greatest = intersection_bounds(p, q)
+            assert least <= both <= greatest
+            least, greatest = union_bounds(p, q)
+            assert least <= either <= greatest
 
 
 @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ def test_the_figure_shows_area_true_venn_diagrams(save_figure):
         row[0].text(-0.8, 0.75, f"P(A) = {p}, P(B) = {q}", weight="bold")
     fig.legend(handles=drawn[0][3], loc="outside upper right", ncols=2)
 
-    x, y = np.meshgrid(np.linspace(-1, 1, 801), np.linspace(-0.5, 0.5, 401))
+    x, y = np.meshgrid(np.linspace(-1, 1, 401), np.linspace(-0.5, 0.5, 201))
     cell = (x[0, 1] - x[0, 0]) * (y[1, 0] - y[0, 0])
     for p, q, t, circles in drawn:
         A, B = (
