@@ -150,7 +150,7 @@ def test_the_standard_errors_are_exact(m, n):
     assert standard_error(1 / 6, 10, 500) == pytest.approx(0.00527, abs=5e-6)
 
 
-@pytest.mark.seeds(5)
+@pytest.mark.seeds(3)
 def test_pooled_errors_fall_with_the_square_root_of_all_draws(torch_rng):
     """Slope −½ in mn, and the same error for every split of the same number of draws.
 
@@ -192,7 +192,7 @@ def test_every_group_holds_n_draws(torch_rng):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.seeds(5)
+@pytest.mark.seeds(3)
 def test_the_counts_are_multinomial(torch_rng):
     """Means n pᵢ and covariances n (pᵢ δᵢⱼ − pᵢ pⱼ), within 5 of their standard errors."""
     p, n, m = torch.tensor([0.1, 0.2, 0.7], dtype=torch.float64), 12, 4000

@@ -257,8 +257,8 @@ def test_the_figure_shows_area_true_venn_diagrams(save_figure):
     cases = [(0.3, 0.5), (0.8, 0.5)]
     names = ["least overlap", "independent", "greatest overlap"]
 
-    fig = Figure(figsize=(6, 4.6), layout="constrained")
-    axes = fig.subplots(2, 3)
+    fig = Figure(figsize=(6, 4.4))
+    axes = fig.subplots(2, 3, gridspec_kw={"wspace": 0, "hspace": 0.15})
     drawn = []
     for row, (p, q) in zip(axes, cases, strict=True):
         least, greatest = intersection_bounds(p, q)
@@ -279,7 +279,7 @@ def test_the_figure_shows_area_true_venn_diagrams(save_figure):
             )
             drawn.append((p, q, t, circles))
         row[0].text(-0.8, 0.75, f"P(A) = {p}, P(B) = {q}", weight="bold")
-    fig.legend(handles=drawn[0][3], loc="outside upper right", ncols=2)
+    fig.legend(handles=drawn[0][3], loc="lower center", ncols=2)
 
     x, y = np.meshgrid(np.linspace(-1, 1, 401), np.linspace(-0.5, 0.5, 201))
     cell = (x[0, 1] - x[0, 0]) * (y[1, 0] - y[0, 0])

@@ -150,7 +150,7 @@ def _exclusive_or():
     return _joint(joint)
 
 
-@pytest.mark.seeds(5)
+@pytest.mark.seeds(3)
 def test_a_chain_has_the_tables_it_was_made_of(rng):
     """Exact fractions, three different sizes: every conditional comes back from the joint."""
     p_a, p_b, p_c = (_fractions(rng.integers(0, 9, s) + 1) for s in ((2,), (2, 3), (3, 4)))
@@ -186,7 +186,7 @@ def test_factorising_is_the_markov_property():
     assert chains == 10**2 - 1
 
 
-@pytest.mark.seeds(5)
+@pytest.mark.seeds(3)
 def test_the_gap_is_measured_from_the_chain_of_the_same_tables(rng):
     """A generic joint of exact fractions against the chain of its own P(A), P(B|A), P(C|B)."""
     joint = _joint(rng.integers(1, 9, (2, 3, 4)))
@@ -206,7 +206,7 @@ def test_a_copy_that_bypasses_the_middle_is_no_chain():
     assert not _depends_only_on_b(joint)
 
 
-@pytest.mark.seeds(5)
+@pytest.mark.seeds(3)
 def test_a_chain_can_be_read_backwards(rng):
     """P(C) P(B|C) P(A|B), from the joint's own tables, is the same joint."""
     joint = _random_chain(rng, 3, 2, 4)
@@ -231,7 +231,7 @@ def test_the_chain_has_as_many_dimensions_as_counted():
     assert parameter_counts(10) == (999, 189)
 
 
-@pytest.mark.seeds(5)
+@pytest.mark.seeds(3)
 def test_information_is_only_lost_on_the_way(rng):
     """I(A; C) is at most I(A; B) and I(B; C) in a chain; with A = C and B a coin it is more."""
     for _ in range(5):
