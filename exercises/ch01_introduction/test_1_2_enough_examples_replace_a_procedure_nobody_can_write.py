@@ -352,23 +352,32 @@ def pupils(drawings):
 
     The 640 examples are shared out: one pupil sees them all, or 64 pupils see ten each.
     """
-    seen, read = drawings["examples"].flatten(2), {}
+    of_seed = [
+        _read_by_votes({name: images[seed].flatten(1) for name, images in drawings.items()})
+        for seed in range(3)
+    ]
+    return {key: torch.stack([read[key] for read in of_seed]) for key in of_seed[0]}
+
+
+def _read_by_votes(drawings):
+    """The same for one seed, whose images are rows: (pupils, n)."""
+    seen, read = drawings["examples"], {}
     among = cosines(seen, seen)
-    towards = {exam: cosines(drawings[exam].flatten(2), seen) for exam in _EXAMS}
+    towards = {exam: cosines(drawings[exam], seen) for exam in _EXAMS}
     for name, kernel in _KERNELS.items():
         K, k = kernel(among), {exam: kernel(towards[exam]) for exam in _EXAMS}
         for size in _SIZES:
             W = vote_weights(_shared_out(K, size), _labels(size), 0.1)
             for exam in _EXAMS if size == 640 else ["moved"]:
-                votes = k[exam].unflatten(2, (-1, size)).transpose(1, 2) @ W
+                votes = k[exam].unflatten(1, (-1, size)).transpose(0, 1) @ W
                 read[name, exam, size] = votes.argmax(-1)
     return read
 
 
 def _shared_out(K, size):
-    """The blocks on the diagonal, (3, n, n): (3, n / size, size, size)."""
-    blocks = K.unflatten(2, (-1, size)).unflatten(1, (-1, size))
-    return blocks.diagonal(dim1=1, dim2=3).movedim(-1, 1)
+    """The blocks on the diagonal, (n, n): (n / size, size, size)."""
+    blocks = K.unflatten(1, (-1, size)).unflatten(0, (-1, size))
+    return blocks.diagonal(dim1=0, dim2=2).movedim(-1, 0)
 
 
 def _scores(read):

@@ -258,7 +258,7 @@ def test_decreasing_steps_and_averages_go_on(torch_rng):
 def test_the_average_keeps_the_bound(torch_rng):
     """Mean over 100 runs ≤ ‖w₁ − w*‖²/(2ηT) + ηG²/2, with 4 standard errors.
 
-    For T = 1 … 150 and η = 0.01, 0.1 and 1.
+    For every third T from 1 to 148 and η = 0.01, 0.1 and 1.
     """
     X, y = _problem(torch_rng)
     best = _minimum(X, y)
@@ -267,11 +267,11 @@ def test_the_average_keeps_the_bound(torch_rng):
         X, y, starts, [eta[:, None, None]] * 149, _rows(torch_rng, 149, 100)
     )
 
-    gaps = _loss(X, y, running_average(path)) - _loss(X, y, best)
+    gaps = _loss(X, y, running_average(path)[::3]) - _loss(X, y, best)
 
-    T = torch.arange(1, 151)[:, None]
+    T = torch.arange(1, 151, 3)[:, None]
     bound = best.square().sum() / (2 * eta * T) + eta * X.square().sum(1).mean() / 2
-    assert gaps.shape == (150, 3, 100)
+    assert gaps.shape == (50, 3, 100)
     assert (gaps.mean(2) - 4 * gaps.std(2) / 10 <= bound).all()
 
 
