@@ -108,7 +108,7 @@ def running_average(path):
         raise TypeError(f"expected a floating-point tensor with an axis 0, got {path!r}")
     if not path.isfinite().all():
         raise ValueError("expected finite entries, got NaN or infinity")
-    counts = torch.arange(1, len(path) + 1, dtype=path.dtype)
+    counts = torch.arange(1, len(path) + 1)
     return path.cumsum(0) / counts.reshape(-1, *[1] * (path.dim() - 1))
 
 
@@ -313,9 +313,9 @@ def test_bad_input_is_refused():
     for bad in ((X.tolist(), y, w), lists, integers, (X, y, w.double())):
         with pytest.raises(TypeError, match="floating-point"):
             subgradient(*bad)
-    for bad in ([3], [-1]):
+    for bad in ([0, 3], [0, -1]):
         with pytest.raises(ValueError, match="row numbers"):
-            stochastic_descent(X, y, w, [0.1], bad)
+            stochastic_descent(X, y, w, [0.1, 0.1], bad)
     for bad in ([0.0], torch.tensor(0), None):
         with pytest.raises(TypeError, match="int64"):
             stochastic_descent(X, y, w, [0.1], bad)
@@ -328,12 +328,17 @@ def test_bad_input_is_refused():
         with pytest.raises(TypeError, match="floating-point"):
             running_average(bad)
     assert running_average(torch.ones(0, 2)).shape == (0, 2)
-    for bad in ((X, y[:2], w), (X, y[:, None], w), (X, y, y), (y, y, w), (X[:0], y[:0], w)):
+    one_number = w[0]
+    for bad in (
+        *((X, y[:2], w), (X, y[:, None], w), (X, y, y)),
+        *((y, y, w), (y, y, one_number), (X[:0], y[:0], w)),
+    ):
         with pytest.raises(ValueError, match="shape"):
             subgradient(*bad)
         with pytest.raises(ValueError, match="shape"):
             stochastic_descent(*bad, [0.1], [0])
-    for bad in ((X * torch.nan, y, w), (X, y * torch.inf, w), (X, y, w * torch.nan)):
+    nan, infinite = torch.tensor([torch.nan, 1]), torch.tensor([1, 1, torch.inf])
+    for bad in ((X * nan, y, w), (X, y * infinite, w), (X, y, w * nan)):
         with pytest.raises(ValueError, match="finite"):
             subgradient(*bad)
 
