@@ -292,6 +292,17 @@ def test_fewer_rows_than_columns_keep_part_of_the_start(torch_rng):
     assert (end[1].norm(dim=-1) > 1.5 * end[0].norm(dim=-1)).all()
 
 
+def test_sizes_of_one_keep_their_axes():
+    """Three data sets of one row and one column: y = 2x is solved by w = 2, from any start."""
+    X = torch.tensor([[[1.0]], [[2.0]], [[-1.0]]])
+    y = 2 * X[..., 0]
+
+    limit = descent_limit(X, y, torch.ones(1))
+
+    assert torch.equal(first_gradient(X, y), torch.tensor([[-2.0], [-8.0], [-2.0]]))
+    np.testing.assert_allclose(limit, torch.full((3, 1), 2.0), rtol=1e-6, strict=True)
+
+
 def test_a_column_that_occurs_twice_shares_its_weight():
     """Columns x, x and y = 6x: (3, 3) from zero; from (1, 0) a difference of 1 stays."""
     x = torch.tensor([1.0, -2, 2])
