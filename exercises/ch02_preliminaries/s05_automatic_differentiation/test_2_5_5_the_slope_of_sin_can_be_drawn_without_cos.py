@@ -298,7 +298,7 @@ def test_the_figure_shows_one_slope_and_three_residuals(save_figure):
         bottom.semilogy(x[residual > 0], residual[residual > 0], ".", color=color, markersize=3)
         bottom.annotate(label, (math.pi, residual.max()), **_BESIDE)
     top.annotate("sin x", (math.pi, 0), **_BESIDE)
-    top.annotate("its slope:\nautograd - -\nh = 0.1  •", (math.pi, -0.8), **_BESIDE)
+    top.annotate("its slope:\nautograd - -\nh = 0.1  •", (math.pi, -0.65), **_BESIDE)
     bottom.set(xlabel="x", ylabel="|slope − complex step|", ylim=(1e-17, 0.1))
     bottom.set(xlim=(-3.3, 4.8), yticks=[1e-16, 1e-11, 1e-6, 1e-1])
     bottom.set_xticks([-math.pi, 0, math.pi], ["−π", "0", "π"])
