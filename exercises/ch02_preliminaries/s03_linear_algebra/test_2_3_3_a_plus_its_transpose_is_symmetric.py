@@ -178,6 +178,7 @@ def test_a_number_of_rows_is_an_integer_of_at_least_0():
     """Neither half a row nor less than none."""
     with pytest.raises(TypeError, match="integer"):
         rank_of_symmetrisation(2.5)
+    assert rank_of_symmetrisation(0) == 0
     with pytest.raises(ValueError, match="at least 0"):
         rank_of_symmetrisation(-1)
 
