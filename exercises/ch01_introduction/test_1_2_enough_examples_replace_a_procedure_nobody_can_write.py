@@ -8,9 +8,9 @@ that solve them?  Could learning do what no programmer can?
 
 Answer
 ------
-Those that people solve at a glance and cannot explain: recognise a face, write down what was
-said, translate a sentence, tell a harmless mole from a dangerous one.  Solving one more takes a
-moment, and checking it takes no longer, so examples pile up; only nobody can tell the steps.
+Those that people solve but cannot explain: recognise a face, write down what was said,
+translate a sentence, tell a harmless mole from a dangerous one.  Solved examples pile up in the
+course of the work, as captions, translations, findings; but nobody can write down the steps.
 Sorting and square roots do not belong here: their steps are known.
 
 The smallest such problem is a printed digit of 20 × 20 pixels.  One side has hand-written
@@ -18,7 +18,7 @@ The smallest such problem is a printed digit of 20 × 20 pixels.  One side has h
 DejaVu fonts.  The other has *examples*, 640 drawings from these fonts, and no rule: each votes
 for and against digits, the more strongly the more it resembles the image, and its weights are
 fitted so that the votes on the 640 come out right.  The exam is on STIX and Computer Modern,
-fonts that neither side has seen.  Read correctly are
+fonts that neither side has seen.  The shares read correctly:
 
                                                 rules   linear votes   sharp votes
     digits in the middle of the image            0.52       0.88          0.97
@@ -29,7 +29,7 @@ So examples win by far, *if there are enough*: with ten, one for each digit, the
 
 Why
 ---
-A rule trusts a few pixels.  Holes it counts without error: pieces of ink − corners + edges −
+A rule trusts a few pixels.  It counts holes without error: pieces of ink − corners + edges −
 pixels, by Euler's formula.  But one pixel that breaks a hairline opens a hole, and one speck
 enlarges the box around the digit, in which all places are measured.  A vote adds up 400 pixels,
 and none decides alone.  Linear votes are as strong as the cosine between the images, which is 1
@@ -39,8 +39,8 @@ must show again and again that a shifted digit is the same digit.  The rules kno
 In practice
 -----------
 - The gap is what *these* rules lose.  With hindsight one constant, the threshold for ink, would
-  halve it, so it is an upper bound.  And print is not handwriting.
-- Examine on fonts that nobody has seen.  On new drawings of DejaVu the rules read 0.9 and the
+  halve it in the second line, and better rules would lose less.  And print is not handwriting.
+- Test on fonts that nobody has seen.  On new drawings of DejaVu the rules read 0.9 and the
   sharp votes 0.99: both look better than they are.
 
 Hints
@@ -228,6 +228,7 @@ _UNSEEN = [
     *("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
     *("cmr10", "cmb10", "cmss10", "cmtt10", "cmti10"),
 ]
+_SLANTED = "Oblique", "Italic", "BolIta", "cmti10"  # so their names end
 _FINE, _SIDE = 48, 20  # pixels along a stored glyph, and along an image
 _SIZES = [10, 20, 40, 80, 160, 320, 640]  # numbers of examples
 _EXAMS = ["in the middle", "moved", "moved, flipped", "moved DejaVu"]
@@ -434,8 +435,7 @@ def test_holes_are_pieces_minus_corners_plus_edges_minus_squares():
 
 def test_upright_digits_have_as_many_holes_as_their_outlines():
     """0, 4, 6, 9 have one and 8 has two, in twelve faces; outlines know nothing of pixels."""
-    slanted = "Oblique", "Italic", "BolIta", "cmti10"
-    upright = [face for face in _DEJAVU + _UNSEEN if not face.endswith(slanted)]
+    upright = [face for face in _DEJAVU + _UNSEEN if not face.endswith(_SLANTED)]
 
     holes = count_holes(_glyphs(upright) >= 0.5)
 
@@ -452,17 +452,21 @@ def test_an_italic_four_may_be_open():
 
 @pytest.mark.misconception("what is counted exactly can be relied on")
 def test_small_images_lose_holes_and_slanted_strokes_enclose_new_ones(dejavu, unseen):
-    """Of 45 unseen digits with holes fewer than half keep their number on 20 × 20 pixels.
+    """Of 44 unseen digits with holes fewer than half keep their number on 20 × 20 pixels.
 
-    Even on 48 × 48 some slanted digit of DejaVu cuts off a wedge of paper, one pixel in size.
+    Even on 48 × 48 some slanted digit of DejaVu, but no upright one, cuts off a wedge of paper.
     """
-    holes = torch.tensor([1, 0, 0, 0, 1, 0, 1, 0, 2, 1])
+    holes = torch.tensor([[_counters(face, d) for d in range(10)] for face in _UNSEEN])
 
     kept = count_holes(_in_the_middle(unseen) >= 0.5).reshape(9, 10) == holes
 
-    assert kept[:, holes == 0].all()
-    assert kept[:, holes > 0].sum() < 45 / 2
-    assert (count_holes(dejavu >= 0.5) > holes).any()
+    assert kept[holes == 0].all()
+    assert (holes > 0).sum() == 44
+    assert kept[holes > 0].sum() < 44 / 2
+    new = count_holes(dejavu >= 0.5) > torch.tensor([1, 0, 0, 0, 1, 0, 1, 0, 2, 1])
+    wedged = [_DEJAVU[i] for i in new.any(1).nonzero()]
+    assert wedged
+    assert all(face.endswith(_SLANTED) for face in wedged)
 
 
 def test_corners_close_a_hole_and_a_pixel_opens_it():
