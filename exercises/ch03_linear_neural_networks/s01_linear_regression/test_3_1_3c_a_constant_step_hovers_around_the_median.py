@@ -1,4 +1,4 @@
-"""3.1.3c — On |residuals| a constant step never arrives: the gradient does not shrink.
+"""3.1.3c — On |residuals| a constant step hovers: the gradient does not shrink.
 
 Question
 --------
@@ -10,7 +10,8 @@ Answer
 ------
 The gradient of one row is −sign(rᵢ) xᵢ.  However small its residual rᵢ is, it has the full
 length ‖xᵢ‖.  With a constant step η the iterates end up hovering around the minimum, with an
-excess loss in proportion to η; started *at* the minimum, they leave it.  Cures:
+excess loss in proportion to η; started *at* the minimum, they leave it, unless the rows agree
+exactly.  Cures:
 
     steps that decrease, ηₜ = η/√t        arrive, slowly
     the average of the iterates           most of the hovering cancels
@@ -30,11 +31,11 @@ The second term does not fall with T, only with η; η ~ 1/√T balances the two
 
 In practice
 -----------
-- Torch's gradient of |r| at r = 0 is 0, one of the subgradients.  In floats that is rare.
-- With all rows in each step w hovers too, mostly a few η/n away.
+- Torch's gradient of |r| at r = 0 is 0, one of the subgradients.  In floats such an r is rare.
+- With all rows in each step w hovers too, where the minimum is a single point: a few η/n away.
 - With a smooth loss, r² or Huber's (r² near 0), the gradient over *all* rows shrinks, and a
-  constant step of all rows arrives.  SGD hovers there as well, if the rows disagree: at the
-  minimum their gradients add up to zero, but none of them is zero.
+  short enough constant step of all rows arrives.  SGD hovers there as well, if the rows
+  disagree: at the minimum their gradients add up to zero, but not each of them is zero.
 - A linear programme (3.1.3b) has the exact minimum in less time than any of these, if the
   data fit in memory.
 
@@ -217,8 +218,9 @@ def test_a_step_follows_the_row_s_own_subgradient(torch_rng):
 def test_a_constant_step_hovers_at_a_floor_in_proportion(torch_rng):
     """The mean gap after 1000 steps against η, log by log, has the slope 1; from 0 or from w*.
 
-    A floor is averaged over 40 runs and 500 steps, of which some 10 are independent: 5 % of
-    scatter.  Over 1.5 decades that tilts the line by 0.05; the floor itself is only nearly ∝ η.
+    A floor is averaged over 20 runs and 500 steps.  A run forgets in some 1/η steps, so for the
+    smallest η some five of these are independent: 10 % of scatter, less for the others.  That
+    scatters the slope by 0.05, of which four are allowed; the floor itself is only nearly ∝ η.
     """
     X, y = _problem(torch_rng)
     best = _minimum(X, y)
@@ -236,7 +238,7 @@ def test_a_constant_step_hovers_at_a_floor_in_proportion(torch_rng):
 
 @pytest.mark.seeds(3)
 def test_decreasing_steps_and_averages_go_on(torch_rng):
-    """After 1000 steps with η = 1 both are at least five times nearer than without a cure."""
+    """After 1000 steps with η = 1 both leave at most a fifth of the gap without a cure."""
     X, y = _problem(torch_rng)
     starts, rows = torch.zeros(20, 2).double(), _rows(torch_rng, 1000, 20)
     least = _loss(X, y, _minimum(X, y))
@@ -277,7 +279,7 @@ def test_the_average_keeps_the_bound(torch_rng):
 
 @pytest.mark.seeds(3)
 def test_with_all_rows_at_once_it_hovers_and_squares_arrive(torch_rng):
-    """200 steps of 0.3: |r| stays more than η/10n away, r² ends at the w of `lstsq`."""
+    """200 steps of 0.3: |r| stays η/10n to 20η/n away in the mean, r² ends at `lstsq`'s w."""
     X, y = _problem(torch_rng)
     by_absolutes, by_squares = [torch.zeros(2, dtype=torch.float64)], torch.zeros(2).double()
 
@@ -286,13 +288,13 @@ def test_with_all_rows_at_once_it_hovers_and_squares_arrive(torch_rng):
         by_squares = by_squares - 0.3 * X.T @ (X @ by_squares - y) / len(X)
 
     distance = (torch.stack(by_absolutes[100:]) - _minimum(X, y)).norm(dim=1).mean()
-    assert distance > 0.3 / (10 * len(X))
+    assert 0.1 < distance / (0.3 / len(X)) < 20
     least_squares = torch.linalg.lstsq(X, y[:, None]).solution[:, 0]
     assert (by_squares - least_squares).abs().max() < 1e-12
 
 
 def test_stack_loss_is_reached_within_half_a_percent(scaled_stack_problem):
-    """1000 steps of 3/√t over all rows; the published fit leaves Σ|r| = 42.08."""
+    """By the best of 1000 steps of 3/√t, of all rows; the published fit leaves Σ|r| = 42.08."""
     X, y = scaled_stack_problem
     path = [torch.zeros(4, dtype=torch.float64)]
 
@@ -327,6 +329,7 @@ def test_bad_input_is_refused():
     for bad in ([1.0], torch.ones(2, dtype=torch.int64), torch.tensor(1.0)):
         with pytest.raises(TypeError, match="floating-point"):
             running_average(bad)
+    assert running_average(torch.tensor([1.0, 2, 6])).tolist() == [1, 1.5, 3]
     assert running_average(torch.ones(0, 2)).shape == (0, 2)
     one_number = w[0]
     for bad in (

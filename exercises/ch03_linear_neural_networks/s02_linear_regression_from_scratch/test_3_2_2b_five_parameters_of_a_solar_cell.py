@@ -24,16 +24,17 @@ the logarithms of the parameters, and none of them changes by more than a factor
 Why
 ---
 The parameters are positive and of very different size, 3·10⁻⁷ to 1.5: in logarithms a step of 1
-means the same for all.  I_s and n work against each other inside the exponential (their columns
-of the Jacobian are nearly parallel), so plain gradient steps crawl, and full Gauss–Newton steps
-from some starts jump to where exp overflows.  Damping adds λ·diag(JᵀJ) to JᵀJ and shrinks such
-steps until the loss falls.
+means the same for all, and no step makes them negative.  As I_s exp(u/(n V_t)) is
+exp(ln I_s + u/(n V_t)), more I_s and more n nearly cancel (their columns of the Jacobian have a
+cosine near −1), so plain gradient steps crawl, and full Gauss–Newton steps from some starts
+jump to where exp overflows.  Damping adds λ·diag(JᵀJ) to JᵀJ and shrinks such steps until the
+loss falls.
 
 In practice
 -----------
-- A fit that stops is no fit that has arrived: compare several starts, and look at the RMSE.
-- In logarithms R_sh and G_sh = 1/R_sh are the same parameter.  A fit that sends G_sh to 0 does
-  not come back: there its column of the Jacobian vanishes.
+- A fit that has stopped need not have arrived: compare several starts, and look at the RMSE.
+- In logarithms R_sh and G_sh = 1/R_sh are the same parameter.  Near G_sh = 0 its column of the
+  Jacobian all but vanishes; as the damping is in proportion to the column, it comes back.
 
 References
 ----------
@@ -105,16 +106,18 @@ def jacobian(theta, V, I):  # noqa: E741
 def fit_single_diode(V, I, start):  # noqa: E741
     """The parameters, (5,) in float64, where damped Gauss–Newton steps in their logarithms end.
 
-    From five positive numbers in the order of `diode_residuals`, which it refuses as that does;
-    V and I are float64.
+    From five positive numbers in the order of `diode_residuals`, which it refuses as that does,
+    and with ValueError ("overflows") if the model does there; V and I are float64.
     At most 100 steps: one that does not make Σ residuals² fall is not taken, and the next is
-    damped ten times as much; no parameter changes by more than a factor e in one.
+    damped more; no parameter changes by more than a factor e in one.
     """
     theta = torch.tensor(start, dtype=torch.float64).log()
     loss, damping = diode_residuals(theta.exp(), V, I).square().sum(), 1.0
     for _ in range(100):
         residuals, J = jacobian(theta, V, I)
         normal = J.T @ J
+        if not normal.isfinite().all():
+            raise ValueError(f"the model overflows at {theta.exp().tolist()}, start elsewhere")
         damped = normal + damping * torch.diag(normal.diagonal().clamp_min(1e-12))
         candidate = theta - torch.linalg.solve(damped, J.T @ residuals).clamp(-1, 1)
         if torch.equal(candidate, theta):  # the step is lost in rounding
@@ -142,7 +145,7 @@ def _full_gauss_newton(V, I, start):  # noqa: E741
     theta = torch.tensor(start, dtype=torch.float64).log()
     for _ in range(50):
         residuals, J = jacobian(theta, V, I)
-        if residuals.square().sum() > 1e6:
+        if not residuals.square().sum() <= 1e6:
             raise ValueError("the loss has exploded")
         theta = theta - torch.linalg.solve(J.T @ J, J.T @ residuals)
 
@@ -214,13 +217,13 @@ def test_scipy_finds_the_same(cell):
 
 
 def test_saturation_and_ideality_work_against_each_other(cell):
-    """Their columns of the Jacobian, by logarithms, have a cosine above 0.99 or below −0.99."""
+    """Their columns of the Jacobian, by logarithms, have a cosine below −0.99."""
     theta = _PUBLISHED.log()
 
     _, J = jacobian(theta, *cell)
 
     units = J / J.norm(dim=0)
-    assert abs(units[:, 1] @ units[:, 2]) > 0.99
+    assert units[:, 1] @ units[:, 2] < -0.99
     assert torch.linalg.cond(units) > 50
 
 
@@ -228,27 +231,37 @@ def test_saturation_and_ideality_work_against_each_other(cell):
 def test_plain_steps_fail_where_damped_ones_arrive(cell):
     """Full Gauss–Newton steps from the mixed start: the model overflows; damped, it arrives.
 
-    And 200 plain steps from near the optimum, as long as they may be, leave an RMSE over twenty
+    And 100 plain steps from near the optimum, be they short or long, leave an RMSE over twenty
     times the least.
     """
     with pytest.raises(ValueError, match="exploded"):
         _full_gauss_newton(*cell, (0.76, 1e-8, 2.0, 0.3, 0.001))
 
-    theta = torch.tensor(_START, dtype=torch.float64).log()
-    for _ in range(200):
-        theta.requires_grad_()
-        loss = diode_residuals(theta.exp(), *cell).square().mean()
-        # The largest curvature at the start is 364, and longer steps than 2/364 diverge.
-        theta = (theta - 0.003 * torch.autograd.grad(loss, theta)[0]).detach()
+    for rate in (0.003, 0.02):
+        theta = torch.tensor(_START, dtype=torch.float64).log()
+        for _ in range(100):
+            theta.requires_grad_()
+            loss = diode_residuals(theta.exp(), *cell).square().mean()
+            theta = (theta - rate * torch.autograd.grad(loss, theta)[0]).detach()
 
-    assert _rmse(theta.exp(), *cell) > 20 * 9.8602e-4
+        assert _rmse(theta.exp(), *cell) > 20 * 9.8602e-4
 
 
-def test_a_hopeless_start_is_told_by_its_rmse(cell):
-    """From n = 50 with a saturation current of 10 A the fit ends, but nowhere near."""
+def test_a_fit_out_of_steps_is_told_by_its_rmse(cell):
+    """From n = 50 with a saturation current of 10 A, 100 steps do not arrive."""
     parameters = fit_single_diode(*cell, (1.0, 10.0, 50.0, 1.0, 1.0))
 
-    assert _rmse(parameters, *cell) > 2 * 9.8602e-4
+    assert _rmse(parameters, *cell) > 10 * 9.8602e-4
+
+
+def test_a_shunt_without_a_trace_comes_back(cell):
+    """With G_sh = 10⁻⁹ its column of the Jacobian is shorter than 10⁻⁸; the fit arrives."""
+    start = (*_START[:4], 1e-9)
+
+    _, J = jacobian(torch.tensor(start, dtype=torch.float64).log(), *cell)
+
+    assert J[:, 4].norm() < 1e-8
+    assert _rmse(fit_single_diode(*cell, start), *cell) == pytest.approx(9.8602e-4, abs=5e-9)
 
 
 def test_bad_input_is_refused(cell):
@@ -261,6 +274,9 @@ def test_bad_input_is_refused(cell):
             diode_residuals(_PUBLISHED * torch.tensor([1, 1, bad, 1, 1]), V, I)
     with pytest.raises(ValueError, match="positive"):
         fit_single_diode(V, I, (1.0, 1e-6, -1.5, 0.05, 0.02))
+    for bad in ((0.76, 3e-7, 0.03, 0.04, 0.02), (0.76, 3e-7, 1.5, 40.0, 0.02)):
+        with pytest.raises(ValueError, match="overflows"):
+            fit_single_diode(V, I, bad)
     for call in (
         lambda *measured: diode_residuals(_PUBLISHED, *measured),
         lambda *measured: fit_single_diode(*measured, _START),
