@@ -258,7 +258,7 @@ def test_the_figure_shows_area_true_venn_diagrams(save_figure):
     names = ["least overlap", "independent", "greatest overlap"]
 
     fig = Figure(figsize=(6, 4.4))
-    axes = fig.subplots(2, 3, gridspec_kw={"wspace": 0, "hspace": 0.15})
+    axes = fig.subplots(2, 3, gridspec_kw={"wspace": 0.05, "hspace": 0.15})
     drawn = []
     for row, (p, q) in zip(axes, cases, strict=True):
         least, greatest = intersection_bounds(p, q)
