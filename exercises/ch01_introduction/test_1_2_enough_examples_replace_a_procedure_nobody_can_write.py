@@ -52,7 +52,6 @@ Hints
 """
 
 import math
-from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise, product
 
@@ -296,17 +295,6 @@ def _labels(n):
     return torch.arange(n) % 10
 
 
-@contextmanager
-def _one_thread():
-    """A second thread costs more than it saves where all matrices are small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def dejavu():
     """The fonts that both sides know."""
@@ -320,7 +308,6 @@ def unseen():
 
 
 @pytest.fixture(scope="module")
-@_one_thread()
 def drawings(request, dejavu, unseen):
     """For each of three seeds the 640 examples and the images of each exam, (3, n, 20, 20)."""
     first, sets = request.config.getoption("seed_shift"), []
@@ -340,14 +327,12 @@ def drawings(request, dejavu, unseen):
 
 
 @pytest.fixture(scope="module")
-@_one_thread()
 def rules(drawings):
     """What the rules read in each exam: (3, n)."""
     return {exam: _read_by_rules(drawings[exam]) for exam in _EXAMS}
 
 
 @pytest.fixture(scope="module")
-@_one_thread()
 def pupils(drawings):
     """What pupils who saw `size` examples each read, by kernel, exam and size: (3, pupils, n).
 
@@ -741,7 +726,7 @@ def test_only_digits_may_be_voted_for():
 def test_the_figure_shows_where_examples_overtake_the_rules(
     save_figure, drawings, rules, pupils
 ):
-    """The rules are level, the votes rise through them; beside it, verdicts on 15 images."""
+    """The rules are level, the votes rise through them; beside it, verdicts on 12 images."""
     share = {
         name: [_scores(pupils[name, "moved", size]).mean().item() for size in _SIZES]
         for name in _KERNELS
