@@ -17,7 +17,8 @@ and messages stay.
 
 Each page is collected once, in a process of its own and in a temporary folder that holds only
 this page; every mutant is then a fork of that process, which runs the tests, quickest first,
-until one fails.  Figures are drawn as always, and go with the folder.
+until one fails.  Tests marked `edge` kill only mutants of lines that refuse input.  Figures are
+drawn as always, and go with the folder.
 
 Why no ready-made tool: of those that find anything where answer and tests share a module, only
 mutmut is quick enough; but it mutates tests and oracles too (nine tenths of its mutants), no
@@ -90,6 +91,8 @@ class Mutant:
     before: str
     after: str
     code: object
+    refuses: bool = False
+    """Whether the line only refuses input: then tests of edges may kill it, too."""
 
     @property
     def lines(self):
@@ -157,8 +160,15 @@ def _mutants(name, definition, path):
             after = _shown(change if replaced else statement)
             module = ast.fix_missing_locations(ast.Module([definition], []))
             line = getattr(node, "lineno", getattr(owner, "lineno", statement.lineno))
-            yield Mutant(name, line, before, after, compile(module, path, "exec"))
+            code = compile(module, path, "exec")
+            yield Mutant(name, line, before, after, code, _refuses(statement))
             _put(owner, field, index, node)
+
+
+def _refuses(statement):
+    """Whether a statement is a `raise`, or a condition of nothing else."""
+    inner = statement.body if isinstance(statement, ast.If) else [statement]
+    return all(isinstance(part, ast.Raise) for part in inner)
 
 
 def _places(owner, statement):
@@ -272,8 +282,12 @@ class _Judge:
             if self.failure:
                 return True
         seconds = 1 + 4 * self.seconds
+        facts = [item for item in items if not item.get_closest_marker("edge")]
         for mutant in mutants_of(self.exercise):
-            self.outcomes.append((mutant, _fork(lambda m=mutant: _try(items, [m]), seconds)))
+            tests = items if mutant.refuses else facts
+            self.outcomes.append(
+                (mutant, _fork(lambda m=mutant, t=tests: _try(t, [m]), seconds))
+            )
         return True
 
     def _rehearse(self, items, unchanged):
