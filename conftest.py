@@ -6,6 +6,7 @@ A plugin that others import stands before them.
 pytest_plugins = [
     "pytester",
     "fixtures.benchmarks",
+    "fixtures.counting",
     "fixtures.datasets",
     "fixtures.facts",
     "fixtures.figures",
