@@ -1,15 +1,21 @@
-"""Everything the exercises share comes from the plugins in `fixtures/`, one concern a file."""
+"""Everything the exercises share comes from the plugins in `fixtures/`, one concern a file.
+
+A plugin that others import stands before them.
+"""
 
 pytest_plugins = [
     "pytester",
     "fixtures.benchmarks",
     "fixtures.datasets",
+    "fixtures.facts",
     "fixtures.figures",
     "fixtures.imports",
     "fixtures.isolation",
+    "fixtures.limits",
     "fixtures.randomness",
     "fixtures.report",
     "fixtures.selection",
+    "fixtures.progress",
     "fixtures.solve",
     "fixtures.summary",
 ]
