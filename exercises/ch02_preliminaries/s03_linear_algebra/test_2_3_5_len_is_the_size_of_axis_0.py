@@ -34,7 +34,11 @@ from itertools import product
 import pytest
 import torch
 
-_EXAMPLES = [torch.zeros(3), torch.zeros(3, 2), torch.zeros(2, 3, 4)]
+_EXAMPLES = [
+    torch.arange(3),
+    torch.arange(6).reshape(3, 2),
+    torch.arange(24).reshape(2, 3, 4),
+]
 
 AXIS_OF_LEN = 0
 """The axis whose size `len(X)` returns."""
