@@ -2,8 +2,9 @@
 
 Question
 --------
-X is a tensor of shape (2, 3, 4).  What does `len(X)` return?
+X is the tensor `torch.arange(24).reshape(2, 3, 4)`.  What does `len(X)` return?
 <https://zh.d2l.ai/chapter_preliminaries/linear-algebra.html>
+English edition: 2.3.4 <https://d2l.ai/chapter_preliminaries/linear-algebra.html>
 
 Answer
 ------
@@ -11,108 +12,87 @@ Answer
 
 Why
 ---
-To Python a tensor is a sequence, and the members of a sequence X are X[0], X[1], … .  Here
-they are two slices of shape (3, 4); `for` visits two, and `len` counts two.  The 24 numbers
-are elements of the tensor, not members of the sequence: `X.numel()` counts those.
+Python counts what one index can reach.  X[0] and X[1] are two slices of shape (3, 4); a `for`
+loop over X visits these two, and `len` counts two.  A nested list works the same way: a list
+of 2 lists of 3 numbers has the length 2.
 
-A nested list works the same way: `len` of the list of rows is the number of rows.
+The other counts have other names:
 
-In practice
------------
-`len(batch)` is the number of examples only while the batch is axis 0.  A tensor of rank 0 is
-no sequence, so `len` raises TypeError; and the other count that people expect, 4, is the
-size of the last axis.
+    X.numel()      24    all elements
+    X.ndim          3    axes
+    X.shape[-1]     4    the size of the last axis
 
 Hints
 -----
 1. What does a `for` loop over X give first, and what is its shape?
-2. Try a list of two lists of three numbers.
+2. What is the len of a list of two lists of three numbers?
 """
 
-from itertools import product
-
-import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
+
+_X = torch.arange(24).reshape(2, 3, 4)
 
 
-def length(shape):
-    """What `len` returns for a tensor of this shape, a tuple of sizes; an int.
-
-    Raises TypeError ("0-d") for the empty tuple, as `len` does for a tensor of rank 0, and
-    for sizes that are no ints ("expected ints"), ValueError ("negative") for a negative one.
-    """
-    if len(shape) == 0:
-        raise TypeError("a 0-d tensor has no length: expected at least one size")
-    if not all(isinstance(size, int) for size in shape):
-        raise TypeError(f"expected ints as sizes, got {shape}")
-    if min(shape) < 0:
-        raise ValueError(f"a size is negative in {shape}")
-    return shape[0]
+def length(X):
+    """What `len(X)` returns for a tensor X with at least one axis: an int."""
+    return X.shape[0]
 
 
-def test_it_is_two():
-    """Not 24, the number of elements, not 3, the rank, and not 4, the last size."""
-    X = torch.zeros(2, 3, 4)
-
-    assert len(X) == length((2, 3, 4)) == 2
+def test_the_len_of_the_question_s_tensor_is_2():
+    """The tensor `arange(24).reshape(2, 3, 4)` has the len 2."""
+    assert len(_X) == length(_X) == 2
 
 
-@pytest.mark.parametrize("rank", [1, 2, 3, 4])
-def test_len_is_the_number_of_slices_that_a_loop_visits(rank):
-    """Every shape of this rank with sizes 0 to 3; NumPy and torch agree."""
-    shapes = list(product(range(4), repeat=rank))
+@pytest.mark.parametrize("shape", [(3,), (3, 2), (2, 3, 4), (1, 5), (5, 1, 2, 3)], ids=str)
+def test_len_is_the_number_of_slices_that_a_loop_visits(shape):
+    """For tensors of one to four axes, len is the number of slices that a `for` loop visits."""
+    X = torch.zeros(shape)
 
-    assert len(shapes) == 4**rank
-    for shape in shapes:
-        X = torch.empty(shape)
-        assert length(shape) == len(X) == len(X.numpy()) == sum(1 for _ in X)
+    slices = [part.shape for part in X]
+
+    assert slices == [shape[1:]] * length(X)
+    assert len(X) == len(slices)
 
 
-def test_a_nested_list_counts_the_same_way():
-    """Until it is ragged: then it still has a length, but it is no tensor."""
+def test_a_nested_list_is_counted_in_the_same_way():
+    """A list of two lists of three numbers has the len 2, and so has the tensor made of it."""
     nested = [[1, 2, 3], [4, 5, 6]]
 
-    assert len(nested) == len(torch.tensor(nested)) == length((2, 3))
-    with pytest.raises(ValueError, match="expected sequence of length 1 at dim 1"):
-        torch.tensor([[1], [2, 3]])
+    assert len(nested) == length(torch.tensor(nested)) == 2
 
 
-def test_an_empty_tensor_may_be_long():
-    """Three slices with nothing in them, or no slices of three."""
-    assert len(torch.empty(3, 0)) == length((3, 0)) == 3
-    assert len(torch.empty(0, 3)) == length((0, 3)) == 0
+@pytest.mark.misconception("len counts the elements, the axes, or what stands in a row")
+def test_other_counts_have_other_names():
+    """The 24 elements, 3 axes and 4 numbers in a row of the tensor are not what len counts."""
+    others = [_X.numel(), _X.ndim, _X.shape[-1]]
+
+    assert others == [24, 3, 4]
+    assert length(_X) not in others
 
 
-def test_a_scalar_has_no_length():
-    """Rank 0: torch, NumPy and the answer refuse it."""
-    with pytest.raises(TypeError, match="0-d"):
-        length(())
-    with pytest.raises(TypeError, match="0-d tensor"):
-        len(torch.tensor(5.0))
-    with pytest.raises(TypeError, match="unsized object"):
-        len(np.array(5.0))
+@pytest.mark.edge
+def test_a_tensor_without_elements_may_have_a_length():
+    """Shape (3, 0) has three slices with nothing in them, (0, 3) no slices of three."""
+    assert len(torch.empty(3, 0)) == length(torch.empty(3, 0)) == 3
+    assert len(torch.empty(0, 3)) == length(torch.empty(0, 3)) == 0
 
 
-@pytest.mark.parametrize("bad", ["23", (2, 3.5), (float("nan"), 3), (2, None)], ids=repr)
-def test_a_size_is_an_int(bad):
-    """A text, a half, a NaN and nothing are no sizes."""
-    with pytest.raises(TypeError, match="expected ints"):
-        length(bad)
+def test_the_figure_shows_the_slices_that_len_counts(save_figure):
+    """The figure shows the tensor as two tables of 3 × 4 numbers, and len is their number."""
+    fig = Figure(figsize=(6, 2.4), layout="constrained")
+    fig.suptitle(f"len(X) = {len(_X)}: X has two slices (and 24 elements)", fontsize=12)
+    for i, ax in enumerate(fig.subplots(1, 2)):
+        ax.imshow(_X[i].numpy(), vmin=-4, vmax=60, cmap="Blues")
+        for row, numbers in enumerate(_X[i].tolist()):
+            for column, number in enumerate(numbers):
+                ax.text(column, row, number, ha="center", va="center", size=12)
+        ax.set(title=f"X[{i}], shape (3, 4)", xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        ax.grid(visible=False)
 
-
-@pytest.mark.parametrize("bad", [(-1,), (2, -3)], ids=str)
-def test_no_size_is_negative(bad):
-    """Though a shape may use −1 as a question."""
-    with pytest.raises(ValueError, match="negative"):
-        length(bad)
-
-
-@pytest.mark.misconception("len counts elements")
-def test_elements_are_counted_by_numel():
-    """24 here; the two counts agree only if the slices hold one element each."""
-    X = torch.zeros(2, 3, 4)
-
-    assert X.numel() == 2 * 3 * 4 == 24
-    assert X.numel() != length(X.shape)
-    assert torch.zeros(5, 1, 1).numel() == length((5, 1, 1))
+    drawn = [int(text.get_text()) for ax in fig.axes for text in ax.texts]
+    assert drawn == list(range(24))
+    assert len(fig.axes) == length(_X)
+    save_figure(fig)
