@@ -64,6 +64,7 @@ def test_the_norm_of_the_question_s_tensor_is_the_root_of_the_sum_of_its_squares
     assert euclidean_norm(_X).item() == pytest.approx(total, rel=2**-23, abs=0)
 
 
+@pytest.mark.seeds(3)
 @pytest.mark.parametrize("rank", [1, 2, 3, 4, 5])
 def test_it_is_the_same_for_every_number_of_axes(rng, rank):
     """From one to five axes, torch and NumPy give the root of the sum of all squares."""
@@ -95,6 +96,7 @@ def test_one_axis_gives_norms_of_lines_and_two_axes_norms_of_slices():
             np.testing.assert_allclose(norms, np.array(by_hand), rtol=1e-14, strict=True)
 
 
+@pytest.mark.seeds(3)
 def test_norms_of_norms_are_norms(torch_rng):
     """The norm of the table of norms over axis 0 is that of all; by columns, that of slices."""
     X = torch.randn(3, 4, 5, generator=torch_rng, dtype=torch.float64)
