@@ -13,6 +13,7 @@ pytest_plugins = [
     "fixtures.imports",
     "fixtures.isolation",
     "fixtures.limits",
+    "fixtures.pages",
     "fixtures.randomness",
     "fixtures.report",
     "fixtures.selection",
