@@ -1,4 +1,4 @@
-"""2.3.1 — Transposing twice gives the matrix back: the indices are exchanged, and back again.
+"""2.3.1 — Transposing twice gives the matrix back: indices are exchanged, and back again.
 
 Question
 --------
