@@ -129,6 +129,13 @@ def test_row_sums_that_are_not_1_tell_of_a_zero_sum_and_of_overflow():
     assert not torch.isclose(shares.sum(axis=1), torch.ones(3)).any()
 
 
+@pytest.mark.edge
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_float_type_of_the_matrix_is_kept(dtype):
+    """The rows of a half, single or double precision matrix are divided in its own type."""
+    assert row_shares(_A.to(dtype)).dtype == dtype
+
+
 def test_the_figure_shows_the_row_sums(save_figure):
     """The figure shows divisors, entries and row sums: right, all are 1; wrong, none is."""
     divisors = [f"÷ {total:.0f}" for total in _SQUARE.sum(axis=1)]
