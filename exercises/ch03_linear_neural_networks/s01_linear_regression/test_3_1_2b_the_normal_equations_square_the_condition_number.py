@@ -28,7 +28,7 @@ To QR units do not matter: κ is that of X with columns of length 1.  (A poor fi
 
 In practice
 -----------
-Name the driver of `lstsq`: "gelsd" knows the rank; torch's default, "gelsy", has returned random
+Name the driver of `lstsq`: "gelsd" knows the rank; the default, "gelsy", has returned random
 answers for dependent columns (pytorch issue 71222).
 
 Hints
@@ -79,7 +79,7 @@ def _independent(R, n):
 
 
 _EPS = torch.finfo(torch.float64).eps
-# NIST Statistical Reference Datasets: the values for the intercept and the six columns of Longley's data
+# NIST Statistical Reference Datasets: the intercept and the six slopes of Longley's data
 _CERTIFIED = torch.tensor(
     [
         *(-3482258.63459582, 15.0618722713733, -0.0358191792925910, -2.02022980381683),
@@ -174,7 +174,7 @@ def test_float32_loses_the_normal_equations_at_a_modest_kappa(torch_rng):
     assert _error(torch_rng, _normal_equations, 2000, torch.float32) > 1e-2
 
 
-@pytest.mark.parametrize("unit", [1e-20, 1.0, 1e6])
+@pytest.mark.parametrize("unit", [1e-30, 1.0, 1e6])
 def test_exactly_dependent_columns_are_noticed(unit):
     """A sum beside its terms, one column twice, zeros, too few rows: dependent; powers: not."""
     a = torch.tensor([10000.0, 20001, 30000, 40002], dtype=torch.float64)
