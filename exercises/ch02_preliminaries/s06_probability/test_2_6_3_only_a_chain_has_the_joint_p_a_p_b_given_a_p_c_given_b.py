@@ -30,8 +30,6 @@ Divide by P(B) instead, and use P(A) P(B|A) = P(A|B) P(B):
 This treats A and C alike, so C → B → A is a chain too.  Given B, A and C are independent;
 without B they are not: in the example the bit arrives right, C = A, with probability 0.82.
 
-With k values each, P(C|A, B) is a table of k² rows, and P(C|B) has only k.
-
 Hints
 -----
 1. Write P(A, B, C) as a product of three conditional probabilities, assuming nothing.
