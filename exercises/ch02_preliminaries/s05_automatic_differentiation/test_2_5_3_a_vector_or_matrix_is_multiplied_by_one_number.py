@@ -161,7 +161,7 @@ def test_a_quotient_fails_at_a_zero():
 
 @pytest.mark.edge
 def test_a_v_of_another_shape_is_refused():
-    """A v that is not of the shape of a is refused, by torch and by us, even if it broadcasts."""
+    """A v of another shape is refused by torch and by `gradient`, even if it broadcasts."""
     a = torch.ones(2, requires_grad=True)
 
     with pytest.raises(RuntimeError, match="Mismatch in shape"):
