@@ -14,6 +14,7 @@ pytest_plugins = [
     "fixtures.isolation",
     "fixtures.limits",
     "fixtures.pages",
+    "fixtures.processes",
     "fixtures.randomness",
     "fixtures.report",
     "fixtures.selection",
