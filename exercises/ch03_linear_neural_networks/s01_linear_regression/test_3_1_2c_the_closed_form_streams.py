@@ -195,7 +195,7 @@ def test_a_float32_sum_of_ones_stops_at_two_to_the_24():
 
 @pytest.mark.edge
 def test_labels_in_a_column_are_summed_alike(torch_rng):
-    """y of shape (rows, 1) in one block and (rows,) in the next has the sums of one kind."""
+    """Labels of shape (rows, 1) in one block and (rows,) in the next have the same sums."""
     X, y = _rows(torch_rng, 4)
 
     _, moment = normal_sums([(X[:2], y[:2]), (X[2:], y[2:, None])])
