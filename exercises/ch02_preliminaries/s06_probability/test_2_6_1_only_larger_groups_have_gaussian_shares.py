@@ -49,7 +49,7 @@ from scipy.special import bdtr, ndtr
 
 
 def sample_counts(m, n, generator):
-    """Counts of a fair die's faces in m groups of n rolls by `generator`, a tensor (m, 6)."""
+    """Counts (m, 6) of a fair die's faces in m groups of n rolls, by a torch.Generator."""
     rolls = torch.randint(6, (m, n, 1), generator=generator)
     return (rolls == torch.arange(6)).sum(dim=1)
 
@@ -93,7 +93,7 @@ def test_500_groups_of_10_estimate_each_face(torch_rng):
 
 @pytest.mark.parametrize(("m", "n"), [(1, 1), (1, 3), (3, 1), (2, 2), (1, 5)])
 def test_the_standard_error_is_exact(m, n):
-    """The standard error is the root of the mean squared error over all 6ᵐⁿ equally likely results."""
+    """The standard error is the root of the mean squared error over all 6ᵐⁿ results."""
     results = np.array(list(product(range(6), repeat=m * n)))
 
     errors = (results == 0).mean(axis=1) - 1 / 6
@@ -106,8 +106,8 @@ def test_the_standard_error_is_exact(m, n):
 def test_only_the_number_of_all_rolls_counts(torch_rng, m, n):
     """The error in all groups together is σ/√(mn), the same for 1 × 16, 4 × 4 and 16 × 1.
 
-    R = 400 repetitions: the squares of six errors with correlation −1/5 have a mean whose
-    relative standard error is √(0.44/R) = 3.3 %; its root has half of that.
+    The mean square of 400 times six errors, of correlation −1/5, has a relative standard error
+    of √(0.44/400) = 3.3 %; its root has half of that.
     """
     counts = torch.stack([sample_counts(m, n, torch_rng).sum(dim=0) for _ in range(400)])
 
@@ -145,7 +145,7 @@ def test_the_largest_difference_falls_like_one_over_the_root_of_n():
 @pytest.mark.misconception("more groups make it Gaussian")
 @pytest.mark.parametrize(("m", "n"), [(500, 10), (5000, 10), (5000, 100)])
 def test_more_groups_do_not_make_it_gaussian(torch_rng, m, n):
-    """With n = 10 shares differ from the bell by 0.199 for 500 and 5000 groups; n = 100 lowers it.
+    """At n = 10 shares differ from the bell by 0.199 for 500 and 5000 groups; at 100 by 0.065.
 
     The part of m groups that is counted has a standard error of at most 1/(2√m) at each k.
     """
@@ -162,7 +162,7 @@ def test_more_groups_do_not_make_it_gaussian(torch_rng, m, n):
 @pytest.mark.misconception("more groups narrow the histogram of the groups' shares")
 @pytest.mark.parametrize("m", [500, 5000])
 def test_more_groups_do_not_narrow_the_scatter(torch_rng, m):
-    """Shares of 10 rolls scatter by 0.118; as measured, that has a relative standard error of 1/√(2m)."""
+    """Shares of 10 rolls scatter by 0.118 in 500 groups and in 5000: ± 1/√(2m) of it."""
     shares = sample_counts(m, 10, torch_rng)[:, 0] / 10
 
     assert shares.std().item() == pytest.approx(0.1179, rel=_MOST / math.sqrt(2 * m), abs=0)
@@ -178,7 +178,7 @@ def test_the_figure_shows_that_n_and_not_m_leads_to_the_bell(save_figure, torch_
     fig.suptitle("More groups keep the shape; larger groups bring it to the bell curve")
     for ax, (m, n) in zip(fig.subplots(2, 2).flat, cases, strict=True):
         up_to = _up_to(sample_counts(m, n, torch_rng)[:, 0], n)
-        error = math.sqrt(5 / 36 / n)
+        error = standard_error(1, n)
         bell = np.exp(-(((x - 1 / 6) / error) ** 2) / 2) / (n * error * math.sqrt(2 * math.pi))
         ax.bar(np.arange(n + 1) / n, np.diff(up_to, prepend=0), 0.9 / n, alpha=0.6)
         ax.plot(x, bell, color="C1")
