@@ -13,32 +13,29 @@ If there are many columns, and a few epochs are good enough.  Count the multipli
     closed form      n · d(d + 3)/2     XᵀX, which is symmetric, and Xᵀy
     epoch of SGD     2nd                Xw, and Xᵀ times the residual
 
-So the closed form costs (d + 3)/4 epochs: 2 with 5 columns, 251 with 1000.  And there is no
-choice where the loss is another one or the model no line: then there is no closed form.
+So the closed form costs (d + 3)/4 epochs: 2 with 5 columns, 251 with 1000.  For other losses
+and models there is no choice: they have no closed form.
 
 Why
 ---
 In XᵀX each row meets each *pair* of columns once; in an epoch it meets each column twice.
 
 How many epochs it takes depends on the condition number κ of X: where a combination of columns
-is short, a step changes little, and the longest one limits the step.  Time depends on the number
-of steps, too: each costs 20 µs or more of calls, however small it is.  For 2000 rows, d = 100
-and κ = 3, until the loss is within 10 % of the least (one core, shortest of 30 runs):
+is short, a step changes little, and the longest one limits the step.  Time depends on the
+steps, too: each costs 20 µs or more of calls, however small it is.  For 2000 rows, d = 100 and
+κ = 3, until the loss is within 10 % of the least (one core, shortest of 30 runs):
 
     batch                        10     50    200   2000      closed form
     epochs                        3      3      4     12
     million multiplications     1.2    1.2    1.6    4.8      10.3
     milliseconds                 12    4.2    1.8    2.0       1.6
 
-In practice
------------
-Scale the columns before SGD, and take batches large enough for the call not to matter.
+Scale the columns before SGD, and take batches large enough for the calls not to matter.
 
 Hints
 -----
 1. How many multiplications are in a product of an (n, d) with a (d, m) matrix?
 2. Which numbers of the symmetric XᵀX need not be computed?
-3. For which number of epochs do both cost the same?
 """
 
 import math
@@ -147,7 +144,7 @@ def test_sgd_wins_on_many_columns_of_like_scale(torch_rng, batch, most):
 def test_the_closed_form_wins_if_the_columns_are_nearly_dependent(torch_rng):
     """With κ = 30, no step brings SGD within 10 % of the loss for the closed form's price."""
     X, y = _problem(torch_rng, 500, 60, kappa=30)
-    price = closed_form_multiplications(500, 60) // sgd_multiplications(500, 60, 1)
+    price = int(closed_form_multiplications(500, 60) / sgd_multiplications(500, 60, 1))
 
     assert price == 15
     assert _excess(X, y, price, batch=50)[price] > 0.1
