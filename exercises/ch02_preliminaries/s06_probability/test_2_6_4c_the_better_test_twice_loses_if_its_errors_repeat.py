@@ -2,40 +2,34 @@
 
 Question
 --------
-D₁, the first test of 2.6.4a and 2.6.4b, is better than D₂ in every respect.  Why not repeat
-D₁ instead of taking D₂?
-(https://zh.d2l.ai/chapter_preliminaries/probability.html)
+A first HIV test D₁ is positive for all infected people (H = 1) and for 1 % of the healthy
+(H = 0), a second one, D₂, for 98 % and for 3 %; 0.15 % of all people are infected.  After a
+positive D₁ a doctor adds D₂.  D₁ is better in every respect: why not run it twice?
+<https://zh.d2l.ai/chapter_preliminaries/probability.html>
 
 Answer
 ------
-Because the errors of one test may repeat.  Let c = P(false positive again | false positive).
-After two positive results of D₁
+Because an error of D₁ may repeat.  Let c = P(D₁ positive again | healthy, D₁ positive), the
+repeat rate of its false alarms.  After two positive results of D₁
 
-    P(H=1 | twice) = 0.0015 / (0.0015 + 0.9985 · 0.01 · c)
+    P(H=1) = 0.0015 / (0.0015 + 0.9985 · 0.01 · c)
 
-- c = 0.01, independent errors: 30000/31997 = 93.76 %, *better* than the 83.07 % of D₁ and D₂.
-- c = 3/98 = 3.06 %: the same 83.07 %.
-- c = 1, every error repeats: 13.06 %, as if nobody had tested again.
+    c = 0.01     independent errors     93.76 %
+    c = 3/98     3.06 % repeat          83.07 %, the same as after D₁ and D₂
+    c = 1        every error repeats    13.06 %, the same as after D₁ alone
 
-So D₂ is for whoever believes that c > 3/98 and that the errors of D₁ and D₂ are independent.
-**c is an assumption, not a fact**: the error rates do not determine it; testing healthy
-people twice would.
+So D₂ is the better choice if c > 3/98 and D₁ and D₂ are independent given H.  The error rates
+do not tell c; it is an assumption until healthy people have been tested twice.
 
 Why
 ---
-D₁ misses nobody, so a second positive result multiplies the odds of infection by 1/c.  D₂
-multiplies them by 98/3.  Repeating loses if 1/c < 98/3, whatever the prior and however good
-D₁ was at first.  As a correlation of the two errors that is little:
+The second positive result of D₁ multiplies the odds infected : healthy by 1/c, that of D₂ by
+98/3.  Repeating loses if 1/c < 98/3, at any prior.  Chance errors in the laboratory are new
+each time; a substance in somebody's blood that misleads D₁ is still there tomorrow.  If one
+healthy person in 4756 has one, and all other errors are independent, c is already 3/98.
 
-    ρ = (c − 0.01) / (1 − 0.01) = 101/4851 = 2.1 %   at c = 3/98
-
-Noise in the laboratory is fresh each time.  An antibody that D₁ mistakes for the virus is
-not: it is there again tomorrow.  If 101 of 480 350 healthy people, 1 in 4756, carry one and
-all other errors are fresh, c is already 3/98.
-
-In practice
------------
-The same goes for an ensemble of models: members that err together count as one.
+That beliefs can be updated test by test ("layered updating") is no reason: D₁ twice can be
+updated test by test as well, with the same result.
 
 Hints
 -----
@@ -44,239 +38,158 @@ Hints
 3. Give the probability of a repeated error a name and find where both choices tie.
 """
 
-import math
 from fractions import Fraction
-from numbers import Real
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-_PRIOR = Fraction(15, 10_000)
-_FALSE_ALARM = Fraction(1, 100)  # of D₁, which finds every infection
-_SECOND = (Fraction(98, 100), Fraction(3, 100))  # P(D₂=1 | H=1), P(D₂=1 | H=0)
+
+def _posterior(prior, if_ill, if_healthy):
+    """P(H=1 | outcome) from the prior P(H=1), P(outcome | H=1) and P(outcome | H=0)."""
+    if not all(0 <= probability <= 1 for probability in (prior, if_ill, if_healthy)):
+        raise ValueError(f"expected numbers from 0 to 1, got {prior}, {if_ill}, {if_healthy}")
+    ill, healthy = prior * if_ill, (1 - prior) * if_healthy
+    return ill / (ill + healthy)
 
 
-def repeated_posterior(prior, false_alarm, c):
-    """P(H=1 | D₁=1 twice) for a test that finds every infection, exact for `Fraction`.
+def repeated_posterior(prior, false_alarm, repeat_rate):
+    """P(H=1 | two positive results of one test) for a test that finds every infection.
 
-    `false_alarm` is P(D₁=1 | H=0), `c` the same for a healthy person who had a false alarm
-    before.  Raises ValueError ("between 0 and 1") for a probability outside [0, 1] or NaN,
-    ("impossible") if nobody can test positive twice, and TypeError ("a real number").
+    `prior` is P(H=1), `false_alarm` the share of the healthy with a positive first result,
+    `repeat_rate` the share of these whose second result is positive again.
     """
-    _check_probabilities(prior, false_alarm, c)
-    healthy = (1 - prior) * false_alarm * c
-    if prior + healthy == 0:
-        raise ValueError("two positive results are impossible under both hypotheses")
-    return prior / (prior + healthy)
+    return _posterior(prior, 1, false_alarm * repeat_rate)
 
 
 def break_even(if_ill, if_healthy):
-    """The c from which repeating is no better than a second test with these likelihoods.
+    """The repeat rate at which D₁ twice and D₁, then D₂ lead to the same P(H=1).
 
-    Exact for `Fraction`.  Raises ValueError ("between 0 and 1") and TypeError ("a real
-    number") as above, and ValueError ("informative") unless `if_ill` > `if_healthy`.
+    `if_ill` and `if_healthy` are P(D₂=1 | H=1) and P(D₂=1 | H=0), given which D₁ and D₂ are
+    independent; D₁ finds every infection.
     """
-    _check_probabilities(if_ill, if_healthy)
-    if if_ill <= if_healthy:
-        raise ValueError(f"expected an informative test, got {if_ill} against {if_healthy}")
+    if not 0 <= if_healthy <= if_ill <= 1:
+        raise ValueError(f"expected 0 <= if_healthy <= if_ill <= 1, got {if_healthy}, {if_ill}")
     return if_healthy / if_ill
 
 
-def error_correlation(false_alarm, c):
-    """Correlation, over the healthy, of the false alarms in two runs of one test.
-
-    Exact for `Fraction`.  Raises ValueError ("between 0 and 1") and TypeError ("a real
-    number") as above, and ValueError ("no two runs") if `false_alarm` is 0 or 1, where
-    nothing varies, or `c` is below 2 − 1/`false_alarm`, where P(no alarm twice) is negative.
-    """
-    _check_probabilities(false_alarm, c)
-    if false_alarm in (0, 1) or 1 - 2 * false_alarm + false_alarm * c < 0:
-        raise ValueError(f"no two runs have false alarms at {false_alarm} with c = {c}")
-    return (c - false_alarm) / (1 - false_alarm)
+_ROUNDING = 1e-12  # a few operations on numbers up to 1 are off by some 1e-16
+_SECOND_TESTS = [(0.98, 0.03), (0.5, 0.2), (1, 0.01), (0.9, 0.5)]
 
 
-def _check_probabilities(*probabilities):
-    for probability in probabilities:
-        if not isinstance(probability, Real):
-            raise TypeError(f"a probability must be a real number, got {probability!r}")
-        if not 0 <= probability <= 1:
-            raise ValueError(f"a probability must lie between 0 and 1, got {probability}")
+def _two_tests(prior, false_alarm, if_ill, if_healthy):
+    """P(H=1 | D₁=1, D₂=1), the two results being independent given H."""
+    return _posterior(prior, if_ill, false_alarm * if_healthy)
 
 
-def _two_different_tests(prior):
-    """P(H=1 | D₁=1, D₂=1), the two independent given H."""
-    infected = prior * _SECOND[0]
-    return infected / (infected + (1 - prior) * _FALSE_ALARM * _SECOND[1])
+def test_d1_twice_ranges_from_94_to_13_percent():
+    """At c = 0.01, 3/98 and 1 infection is at 93.76, 83.07 and 13.06 % after D₁ twice."""
+    shares = [repeated_posterior(0.0015, 0.01, c) for c in (0.01, 3 / 98, 1)]
 
-
-def _repeat_rate(carriers):
-    """c, where a share `carriers` of the healthy always alarms and the rest at random.
-
-    The rest alarms so often that the whole share of false alarms is as given.
-    """
-    fresh = (_FALSE_ALARM - carriers) / (1 - carriers)
-    return (carriers + (1 - carriers) * fresh**2) / _FALSE_ALARM
-
-
-def test_the_three_landmarks():
-    """Independent errors, the tie and errors that always repeat, as exact rationals."""
-    c = [_FALSE_ALARM, Fraction(3, 98), Fraction(1)]
-
-    shares = [repeated_posterior(_PRIOR, _FALSE_ALARM, value) for value in c]
-
-    assert shares == [Fraction(30000, 31997), Fraction(9800, 11797), Fraction(300, 2297)]
-    assert [f"{float(p):.2%}" for p in shares] == ["93.76%", "83.07%", "13.06%"]
-    assert _two_different_tests(_PRIOR) == shares[1]
-    assert all(isinstance(p, Fraction) for p in shares)
-
-
-def test_repeating_loses_from_the_break_even_on():
-    """Just below it wins, just above it loses: for every prior on a grid, so for ours."""
-    tie = break_even(*_SECOND)
-    little = Fraction(1, 10**9)
-
-    assert tie == Fraction(3, 98)
-    for prior in (_PRIOR, *(Fraction(k, 20) for k in range(1, 20))):
-        rival = _two_different_tests(prior)
-        assert repeated_posterior(prior, _FALSE_ALARM, tie - little) > rival
-        assert repeated_posterior(prior, _FALSE_ALARM, tie) == rival
-        assert repeated_posterior(prior, _FALSE_ALARM, tie + little) < rival
-
-
-def test_counting_the_healthy_gives_the_correlation():
-    """Two runs on `people` healthy persons as 0/1 columns, every table of counts up to 12."""
-    people, checked = 12, 0
-
-    for alarms in range(1, people):
-        for both in range(max(0, 2 * alarms - people), alarms + 1):
-            first = np.arange(people) < alarms
-            second = np.roll(first, alarms - both)
-            assert (first & second).sum() == both
-            f, c = Fraction(alarms, people), Fraction(both, alarms)
-            expected = np.corrcoef(first, second)[0, 1]
-            assert float(error_correlation(f, c)) == pytest.approx(expected, abs=1e-12)
-            checked += 1
-
-    assert checked == sum(min(k, 12 - k) + 1 for k in range(1, 12))
-    assert error_correlation(_FALSE_ALARM, Fraction(3, 98)) == Fraction(101, 4851)
-    assert error_correlation(_FALSE_ALARM, _FALSE_ALARM) == 0
-
-
-def test_one_carrier_in_4756_is_enough():
-    """Exact: with this share of lasting causes among the healthy, c is the break-even."""
-    carriers = Fraction(101, 480_350)
-
-    assert _repeat_rate(carriers) == break_even(*_SECOND)
-    assert round(1 / carriers) == 4756
-    assert _repeat_rate(0) == _FALSE_ALARM
-    assert _repeat_rate(_FALSE_ALARM) == 1
-
-
-@pytest.mark.seeds(3)
-def test_a_population_with_carriers_agrees(rng):
-    """Nobody is told c: carriers always alarm, and p is met within 4 standard errors.
-
-    The prior is raised to 1/100 and carriers to 1 in 200, so that there are many of each.
-    """
-    people, carriers = 200_000, Fraction(1, 200)
-    p = float(repeated_posterior(Fraction(1, 100), _FALSE_ALARM, _repeat_rate(carriers)))
-    fresh = float((_FALSE_ALARM - carriers) / (1 - carriers))
-    infected = rng.random(people) < 0.01
-    always = infected | (rng.random(people) < float(carriers))
-    runs = always | (rng.random((2, people)) < fresh)
-
-    twice = runs.all(axis=0)
-
-    assert abs(infected[twice].mean() - p) < 4 * math.sqrt(p * (1 - p) / twice.sum())
-
-
-def test_only_probabilities_are_taken():
-    """Below 0, above 1, NaN, text and a list, in every place of every function."""
-    calls = [
-        lambda p: repeated_posterior(p, 0.5, 0.5),
-        lambda p: repeated_posterior(0.5, p, 0.5),
-        lambda p: repeated_posterior(0.5, 0.5, p),
-        lambda p: break_even(p, 0.0),
-        lambda p: break_even(1.0, p),
-        lambda p: error_correlation(p, 0.9),
-        lambda p: error_correlation(0.5, p),
-    ]
-
-    for call in calls:
-        for bad in (-0.1, 1.1, math.nan):
-            with pytest.raises(ValueError, match="between 0 and 1"):
-                call(bad)
-        for bad in ("0.5", [0.5]):
-            with pytest.raises(TypeError, match="a real number"):
-                call(bad)
-
-
-def test_what_cannot_be_is_refused():
-    """Impossible evidence, a second test that tells nothing, and impossible pairs of runs."""
-    for false_alarm, c in ((0, 1), (1, 0)):
-        with pytest.raises(ValueError, match="impossible"):
-            repeated_posterior(0, false_alarm, c)
-    assert repeated_posterior(Fraction(1, 2), 1, 1) == Fraction(1, 2)
-    for worthless in ((0.5, 0.5), (0.2, 0.7)):
-        with pytest.raises(ValueError, match="informative"):
-            break_even(*worthless)
-    for false_alarm, c in ((0, 0), (1, 1), (Fraction(3, 4), Fraction(1, 2))):
-        with pytest.raises(ValueError, match="no two runs"):
-            error_correlation(false_alarm, c)
-    assert error_correlation(Fraction(3, 4), Fraction(2, 3)) == Fraction(-1, 3)
-
-
-@pytest.mark.misconception("the better test twice is always best")
-def test_a_repeated_error_teaches_nothing():
-    """With c = 1 the second run leaves the posterior where the first had put it."""
-    once = _PRIOR / (_PRIOR + (1 - _PRIOR) * _FALSE_ALARM)
-
-    assert repeated_posterior(_PRIOR, _FALSE_ALARM, Fraction(1)) == once
-    assert _two_different_tests(_PRIOR) > 6 * once
+    assert shares == pytest.approx([30000 / 31997, 9800 / 11797, 300 / 2297], abs=_ROUNDING)
+    assert [f"{share:.2%}" for share in shares] == ["93.76%", "83.07%", "13.06%"]
 
 
 @pytest.mark.misconception("two different tests are always better than one test twice")
-def test_variety_alone_is_no_virtue():
-    """With independent errors the better test wins twice: 93.76 % against 83.07 %."""
-    assert repeated_posterior(_PRIOR, _FALSE_ALARM, _FALSE_ALARM) > _two_different_tests(_PRIOR)
+def test_independent_errors_favour_the_better_test_and_the_tie_is_at_3_98():
+    """D₁ and D₂ leave infection at 83.07 %, D₁ twice too at 3/98; at 0.01 it leaves more."""
+    both = _two_tests(0.0015, 0.01, 0.98, 0.03)
+
+    assert both == pytest.approx(9800 / 11797, abs=_ROUNDING)
+    assert break_even(0.98, 0.03) == pytest.approx(3 / 98, abs=_ROUNDING)
+    assert repeated_posterior(0.0015, 0.01, 3 / 98) == pytest.approx(both, abs=_ROUNDING)
+    assert repeated_posterior(0.0015, 0.01, 0.01) > both + 0.1
+
+
+@pytest.mark.parametrize(("if_ill", "if_healthy"), _SECOND_TESTS)
+def test_repeating_wins_below_the_tie_and_loses_above_it(if_ill, if_healthy):
+    """At 0.99 of the tie D₁ twice leaves more than D₁ and D₂, at 1.01 less, at any prior."""
+    tie = break_even(if_ill, if_healthy)
+
+    for prior in (k / 20 for k in range(1, 20)):
+        for false_alarm in (0.01, 0.3):
+            rival = _two_tests(prior, false_alarm, if_ill, if_healthy)
+            below, at, above = (
+                repeated_posterior(prior, false_alarm, tie * ratio) for ratio in (0.99, 1, 1.01)
+            )
+            assert above < rival < below
+            assert at == pytest.approx(rival, abs=_ROUNDING)
+
+
+def test_one_carrier_in_4756_is_enough():
+    """If 101 of 480 350 healthy people, 1 in 4756, always alarm, the repeat rate is the tie."""
+    carriers, false_alarm = Fraction(101, 480_350), Fraction(1, 100)
+    chance = (false_alarm - carriers) / (1 - carriers)  # of a false alarm among the others
+
+    repeat_rate = (carriers + (1 - carriers) * chance**2) / false_alarm
+
+    assert round(1 / carriers) == 4756
+    assert repeat_rate == Fraction(3, 98)
+    assert break_even(0.98, 0.03) == pytest.approx(float(repeat_rate), abs=_ROUNDING)
+
+
+@pytest.mark.misconception("the better test twice is always best")
+def test_an_error_that_always_repeats_teaches_nothing():
+    """At c = 1 the second run leaves 13.06 %, less than a sixth of what D₁ and D₂ give."""
+    once = _posterior(0.0015, 1, 0.01)
+
+    assert repeated_posterior(0.0015, 0.01, 1) == pytest.approx(once, abs=_ROUNDING)
+    assert _two_tests(0.0015, 0.01, 0.98, 0.03) > 6 * once
+
+
+@pytest.mark.misconception("two different tests are better because beliefs update in layers")
+@pytest.mark.parametrize("repeat_rate", [0.01, 3 / 98, 0.5, 1])
+def test_one_test_twice_is_updated_layer_by_layer_too(repeat_rate):
+    """The posterior after D₁ as prior of its second run gives the same as both runs at once."""
+    for prior, false_alarm in ((0.0015, 0.01), (0.2, 0.3)):
+        second = _posterior(_posterior(prior, 1, false_alarm), 1, repeat_rate)
+
+        at_once = repeated_posterior(prior, false_alarm, repeat_rate)
+        assert at_once == pytest.approx(second, abs=_ROUNDING)
+
+
+@pytest.mark.edge
+def test_what_is_no_test_is_refused():
+    """Percentages and a D₂ that alarms more of the healthy raise; a coin ties at 1."""
+    for pair in ((98, 3), (1.5, 0.5), (0.2, 0.7), (0.5, -0.1)):
+        with pytest.raises(ValueError, match="if_healthy"):
+            break_even(*pair)
+    for rate in (3, -0.1):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            repeated_posterior(0.0015, 0.5, rate)
+    assert break_even(0.5, 0.5) == 1
+    assert break_even(1, 0) == 0
+    assert repeated_posterior(0, 0.01, 1) == 0
 
 
 def test_the_figure_shows_where_repeating_starts_to_lose(save_figure):
     """The curve of D₁ twice falls through the level of D₁ and D₂ at c = 3/98."""
     rates = np.geomspace(1e-3, 1, 200)
-    tie = break_even(*_SECOND)
-    level = float(_two_different_tests(_PRIOR))
-    points = {
-        "independent errors": (_FALSE_ALARM, (8, 6), "left"),
-        "tie": (tie, (8, 8), "left"),
-        "every error repeats": (Fraction(1), (-10, -12), "right"),
-    }
+    level = _two_tests(0.0015, 0.01, 0.98, 0.03)
 
     fig = Figure()
     ax = fig.subplots()
-    ax.semilogx(rates, [repeated_posterior(0.0015, 0.01, c) for c in rates], label="D₁ twice")
-    ax.semilogx([rates[0], 1], [level, level], "--", label=f"D₁, then D₂: {level:.2%}")
-    for name, (c, offset, side) in points.items():
-        share = float(repeated_posterior(_PRIOR, _FALSE_ALARM, c))
-        ax.plot(float(c), share, "ko")
-        ax.annotate(
-            f"{name}: c = {float(c):.3g} → {share:.2%}",
-            (float(c), share),
-            offset,
-            textcoords="offset points",
-            ha=side,
-        )
-    ax.set(
-        xlabel="c = P(false positive again | false positive)",
-        ylabel="P(infected | two positives)",
-        ylim=(0, 1.05),
-    )
-    ax.legend(loc="lower left")
+    ax.semilogx(rates, [repeated_posterior(0.0015, 0.01, c) for c in rates.tolist()])
+    ax.semilogx([rates[0], 1], [level, level], "--")
+    for words, c, x, side in (
+        ("independent errors: c = 0.01", 0.01, 0.0115, "left"),
+        ("tie: c = 3/98", break_even(0.98, 0.03), 0.037, "left"),
+        ("every error repeats: c = 1", 1, 0.45, "right"),
+    ):
+        share = repeated_posterior(0.0015, 0.01, c)
+        ax.plot(c, share, "ko")
+        ax.text(x, share + 0.02, f"{words}: {100 * share:.2f} %", ha=side)
+    ax.text(0.0011, 0.90, "D₁ twice", color="C0")
+    ax.text(0.0011, 0.75, f"D₁, then D₂: {100 * level:.2f} %", color="C1")
+    ax.set(xlabel="c, the share of D₁'s false alarms that repeat")
+    ax.set(ylabel="P(infected | two positives)", ylim=(0, 1.05))
+    ax.set_title("D₁ twice beats D₁, then D₂, until 3/98 of its false alarms repeat")
 
-    curve, rival, fresh, crossing, useless = ax.lines
-    above = curve.get_ydata() > rival.get_ydata()[0]
-    assert np.array_equal(above, curve.get_xdata() < 3 / 98)
-    assert crossing.get_xydata().tolist() == [[3 / 98, 9800 / 11797]]
-    assert fresh.get_ydata() > rival.get_ydata()[0] > useless.get_ydata()
+    curve, rival, *points = (line.get_xydata().T for line in ax.lines)
+    drawn = np.concatenate(points, axis=1)
+    expected = 0.0015 / (0.0015 + 0.9985 * 0.01 * rates)
+    assert curve[1] == pytest.approx(expected, abs=_ROUNDING)
+    assert rival[1] == pytest.approx(9800 / 11797, abs=_ROUNDING)
+    assert drawn[0] == pytest.approx([0.01, 3 / 98, 1], abs=_ROUNDING)
+    assert drawn[1] == pytest.approx([30000 / 31997, 9800 / 11797, 300 / 2297], abs=_ROUNDING)
     save_figure(fig)
