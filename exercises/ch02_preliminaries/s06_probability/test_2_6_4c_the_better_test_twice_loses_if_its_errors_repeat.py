@@ -142,8 +142,7 @@ def test_an_error_that_always_repeats_teaches_nothing():
 def test_one_test_twice_is_updated_layer_by_layer_too(repeat_rate):
     """The posterior after D₁ as prior of its second run gives the same as both runs at once."""
     for prior, false_alarm in ((0.0015, 0.01), (0.2, 0.3)):
-        first = _posterior(prior, 1, false_alarm)
-        second = _posterior(first, 1, repeat_rate)
+        second = _posterior(_posterior(prior, 1, false_alarm), 1, repeat_rate)
 
         at_once = repeated_posterior(prior, false_alarm, repeat_rate)
         assert at_once == pytest.approx(second, abs=_ROUNDING)
