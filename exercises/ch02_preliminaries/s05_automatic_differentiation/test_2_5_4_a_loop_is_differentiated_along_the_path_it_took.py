@@ -2,85 +2,83 @@
 
 Question
 --------
-Design a function of your own whose control flow depends on its input, run it, and examine the
-gradient that comes out.
+Design a function of your own whose control flow depends on its input, run it and examine its
+gradient.  Then let a loop compute √a: does autograd find the slope 1/(2√a)?
 <https://zh.d2l.ai/chapter_preliminaries/autograd.html>
 
 Answer
 ------
-The Babylonian loop for √a: begin with y = a, replace y by (y + a/y)/2 until it stands still.
-The number of turns depends on a, so the recorded graph does too; yet the gradient is the
-wanted 1/(2√a), to rounding, if the loop makes *one turn more* than the value needs.
-A loop that stops as soon as y² = a is caught at a = 1: no turn at all, y = a, slope 1, not ½.
+A common example is `y = x * x`, then `y = y * y if y.norm() > 0 else 100 * y`.  Its gradient
+at x ≈ −1.8243 is −24.2866.  That is 4x³, as for other x: the branch has no effect, and the
+function is x⁴.  Here the path matters: for x ≥ 0 this is x below 1, then x², from 2 on x³.
+
+    y = x
+    for _ in range(int(abs(x))):
+        y = y * x
+
+The gradient is that of the path, 1, 2x, 3x².  The jump at 2, from 4 to 8, has no part in it.
+
+The Babylonian loop `y = (y + a / y) / 2`, begun above √a and run until y falls no more, makes
+more turns for a = 10⁸ than for 2.  Its graph grows with them; its gradient is 1/(2√a).
 
 Why
 ---
-Autograd sees the operations that were executed.  It knows neither the conditions that chose
-them nor the function that was meant.  Here they are y ← (y + a/y)/2, which has the derivative
+Autograd records the operations that ran: neither the conditions nor the function that was
+meant.  A turn of the Babylonian loop turns the slope y′ into (y′ + 1/y − a·y′/y²) / 2.  At
+y = √a this is 1/(2√a), whatever y′ was: *a turn at the root repairs any slope*.  But a loop
+that starts from y = a and stops once y² = a makes no turn at a = 1: its slope is 1, not ½.
 
-    y′ ← (y′ + 1/y − a·y′/y²) / 2
-
-With y = √a (1 + e) and y′ = (1 + δ)/(2√a), a turn leads from the errors e and δ to
-
-    e²/(2(1 + e))   and   (δ·e·(2 + e) − e²) / (2(1 + e)²)
-
-Both vanish with e.  At e = 0 a turn leaves the value as it is and *repairs any slope*; as long
-as the test looks only at the value, that turn may be the one that is left out.
-
-In practice
------------
-- Stop when y stands still, not when the residual is small: the slope is then right too.
-- A branch that is not taken has no nodes and no influence.  `torch.where` is no branch: it
-  computes both sides, and an infinite slope on the side not chosen becomes 0 · ∞ = NaN.
-
-References
-----------
-J. C. Gilbert, *Automatic differentiation and iterative processes*, Optimization Methods and
-Software 1 (1992).
+So in this loop, which is Newton's, the slope is right once y stands still.  Others may differ:
+`y = y - 0.1 * (y * y - a)` from y = a stands still at a = 1 at once, and its slope is 0.9.
 
 Hints
 -----
 1. Take a loop whose result you can differentiate by hand, and compare.
-2. Which operations are recorded if the loop's condition is false at once?
-3. Differentiate one turn of the loop, and put the exact root in for y.
+2. Differentiate one turn of the loop, and put the exact root in for y.
 """
 
-from fractions import Fraction
-
 import pytest
-import sympy as sp
 import torch
 from matplotlib.figure import Figure
 
 
-def babylonian_sqrt(a):
-    """√a by y ← (y + a/y)/2 from y = a, until a turn moves y by rounding only; differentiable.
+def own_example(x):
+    """A function of your own for a scalar tensor x, in which `if`, `for` or `while` ask for x.
 
-    `a` is a floating-point scalar tensor.  For float64, √a and the gradient 1/(2√a) come with
-    a relative error below 10⁻¹⁴ for a from 10⁻¹⁰⁰ to 10¹⁰⁰, and at a = 1 as well: an edge for
-    loops that may stop before their first turn.  Raises TypeError ("floating-point tensor"),
-    and ValueError ("a scalar") or ("positive and finite").
+    Between −3 and 3 there are two paths at least: other operations, or another number of them.
     """
-    if not isinstance(a, torch.Tensor) or not a.is_floating_point():
-        raise TypeError(f"expected a floating-point tensor, got {a!r}")
-    if a.dim() != 0:
-        raise ValueError(f"a must be a scalar, got shape {tuple(a.shape)}")
-    if not (a > 0 and a.isfinite()):
-        raise ValueError(f"a must be positive and finite, got {a}")
-    y = a
-    for _ in range(2000):
-        previous, y = y, (y + a / y) / 2
-        if abs(y - previous) <= 4 * torch.finfo(a.dtype).eps * y:
-            break
+    y = x
+    for _ in range(int(abs(x))):
+        y = y * x
     return y
 
 
-def errors_after_turn(e, delta):
-    """The relative errors (e, δ) of y and y′ after a turn, from those before it.
+def own_slope(x):
+    """The derivative of `own_example` at x, worked out by hand."""
+    power = 1 + int(abs(x))
+    return power * x ** (power - 1)
 
-    For e > −1 as numbers, exact fractions or SymPy symbols; no input is checked.
+
+def babylonian_sqrt(a):
+    """√a for a positive scalar tensor a, by a loop that makes as many turns as a needs.
+
+    For float64 from 0.01 to 10⁸, also at 1, value and gradient are right within 10⁻¹².
     """
-    return e**2 / (2 * (1 + e)), (delta * e * (2 + e) - e**2) / (2 * (1 + e) ** 2)
+    before, y = torch.inf, a + 1
+    while y < before:
+        before, y = y, (y + a / y) / 2
+    return y
+
+
+_GRID = [0.1 * k - 2.97 for k in range(60)]  # away from round numbers, where paths may change
+
+
+def _leaf(number):
+    return torch.tensor(number, dtype=torch.float64, requires_grad=True)
+
+
+def _slope(y, x):
+    return torch.autograd.grad(y, x)[0].item()
 
 
 def _hasty_sqrt(a, tolerance):
@@ -91,188 +89,99 @@ def _hasty_sqrt(a, tolerance):
     return y, turns
 
 
-def _leaf(a):
-    return torch.tensor(a, dtype=torch.float64, requires_grad=True)
+@pytest.mark.misconception("the branch makes the common example piecewise")
+def test_the_common_example_is_x_to_the_fourth():
+    """It has the gradient −24.2866 at x ≈ −1.8243, and 4x³ there, at 0 and at 60 other x."""
+    numbers, slopes = [-((24.2866 / 4) ** (1 / 3)), 0.0, *_GRID], []
+    for x in map(_leaf, numbers):
+        y = x * x
+        y = y * y if y.norm() > 0 else 100 * y
+        slopes.append(_slope(y, x))
+
+    assert round(numbers[0], 4) == -1.8243
+    assert round(slopes[0], 4) == -24.2866
+    assert slopes == pytest.approx([4 * x**3 for x in numbers], rel=1e-14, abs=0)
 
 
-def _slope(y, a):
-    return torch.autograd.grad(y, a)[0].item()
+def test_the_path_of_one_s_own_example_depends_on_x(graph_nodes):
+    """Between −3 and 3 autograd records at least two different lists of operations."""
+    graphs = [graph_nodes(own_example(_leaf(number))) for number in _GRID]
+
+    assert len({tuple(node.name() for node in graph) for graph in graphs}) > 1
 
 
-def _node_names(y):
-    """Names of the nodes of y's graph, as a set."""
-    names, waiting = set(), [y.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None:
-            names.add(node.name())
-            waiting += [parent for parent, _ in node.next_functions]
-    return names
+def test_the_gradient_of_one_s_own_example_is_that_of_its_path():
+    """Autograd's gradient is the slope worked out by hand, at 60 places between −3 and 3."""
+    for number in _GRID:
+        x = _leaf(number)
+        expected = float(own_slope(torch.tensor(number, dtype=torch.float64)))
+        assert _slope(own_example(x), x) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-def test_the_error_laws_hold_for_every_start():
-    """Symbols for s = √a, e and δ: identities, not samples."""
-    s, y, slope, a, e, delta = sp.symbols("s y slope a e delta", positive=True)
-    turn = (y + a / y) / 2
-    turned_slope = sp.diff(turn, a) + sp.diff(turn, y) * slope
-
-    before = {y: s * (1 + e), slope: (1 + delta) / (2 * s), a: s**2}
-    errors = turn.subs(before) / s - 1, turned_slope.subs(before) * 2 * s - 1
-
-    for error, law in zip(errors, errors_after_turn(e, delta), strict=True):
-        assert sp.cancel(error - law) == 0
-
-
-def test_a_turn_at_the_root_repairs_any_slope():
-    """At e = 0 nothing is left of δ.  Away from the root a turn even spoils a right slope."""
-    delta = sp.Symbol("delta")
-
-    assert errors_after_turn(0, delta) == (0, 0)
-    assert errors_after_turn(Fraction(1, 10), 0) == (Fraction(1, 220), Fraction(-1, 242))
-
-
-def test_value_and_slope_are_those_of_the_root():
-    """Over 200 decades and close to 1, where the first turn changes almost nothing."""
-    for number in (1e-100, 1e-8, 0.25, 1 - 1e-9, 1.0, 1 + 1e-12, 1 + 1e-8, 2.0, 1e9, 1e100):
-        a = _leaf(number)
-
-        y = babylonian_sqrt(a)
-
-        assert y.item() == pytest.approx(number**0.5, rel=1e-14)
-        assert _slope(y, a) == pytest.approx(0.5 / number**0.5, rel=1e-14)
-        assert a.grad is None
-
-
-def test_the_number_of_turns_depends_on_the_input():
-    """As many as the law of e predicts: none from 1, 4 from 2 and 12 from 10⁵."""
-    predicted, taken = [], []
-    for number in (1.0, 2.0, 1e5):
-        e, turns = number**0.5 - 1, 0
-        while (1 + e) ** 2 - 1 > 1e-9 and turns < 100:
-            e, turns = errors_after_turn(e, 0.0)[0], turns + 1
-        predicted.append(turns)
-        taken.append(_hasty_sqrt(_leaf(number), 1e-9)[1])
-
-    assert taken == predicted == [0, 4, 12]
-
-
-def test_other_dtypes_keep_theirs():
-    """The tolerance follows float32: a root and a slope to seven digits."""
-    a = torch.tensor(3.0, requires_grad=True)
+@pytest.mark.parametrize("number", [0.01, 0.25, 1 - 1e-9, 1.0, 1 + 1e-12, 1 + 1e-8, 2.0, 1e8])
+def test_value_and_gradient_are_those_of_the_root(number):
+    """From 0.01 to 10⁸, and close to 1, the loop has the value √a and the slope 1/(2√a)."""
+    a = _leaf(number)
 
     y = babylonian_sqrt(a)
-    y.backward()
 
-    assert y.dtype == torch.float32
-    assert y.item() == pytest.approx(3**0.5, rel=3e-7)
-    assert a.grad.item() == pytest.approx(0.5 / 3**0.5, rel=3e-7)
+    assert y.item() == pytest.approx(number**0.5, rel=1e-12, abs=0)
+    assert _slope(y, a) == pytest.approx(0.5 / number**0.5, rel=1e-12, abs=0)
 
 
-def test_what_has_no_root_here_is_refused():
-    """Numbers and whole tensors, vectors, and what is not positive and finite."""
-    for a in (2.0, torch.tensor(2)):
-        with pytest.raises(TypeError, match="floating-point tensor"):
-            babylonian_sqrt(a)
-    for a in (torch.ones(2), torch.ones(0), torch.ones(1)):
-        with pytest.raises(ValueError, match="a scalar"):
-            babylonian_sqrt(a)
-    for number in (0.0, -2.0, torch.nan, torch.inf):
-        with pytest.raises(ValueError, match="positive and finite"):
-            babylonian_sqrt(torch.tensor(number))
+def test_the_graph_grows_with_the_number_of_turns(graph_nodes):
+    """The loop's graph has more nodes for a = 10⁸ than for a = 2: more turns were recorded."""
+    near, far = (len(graph_nodes(babylonian_sqrt(_leaf(number)))) for number in (2.0, 1e8))
+
+    assert near < far
 
 
-def test_a_branch_that_is_never_reached_leaves_no_trace():
-    """`if` with a false condition adds no node; the same branch reached adds its own."""
+@pytest.mark.misconception("autograd differentiates the function that was meant")
+def test_a_right_value_may_have_a_wrong_slope():
+    """At a = y = 1, no turn leaves the slope 1, and a turn of y − 0.1(y² − a) 0.9, for ½."""
+    a = _leaf(1.0)
 
-    def f(a, threshold):
-        y = babylonian_sqrt(a)
-        if y * y < threshold:
-            y = torch.exp(1000 * y)
-        return y
+    stopped, turns = _hasty_sqrt(a, 0.0)
+    still = a - 0.1 * (a * a - a)
 
-    a = _leaf(2.0)
-
-    assert _node_names(f(a, 0.0)) == _node_names(babylonian_sqrt(a))
-    assert _slope(f(a, 0.0), a) == _slope(babylonian_sqrt(a), a)
-    assert "ExpBackward0" in _node_names(f(a, 3.0))
+    assert (turns, stopped.item(), _slope(stopped, a)) == (0, 1, 1)
+    assert still.item() == 1
+    assert _slope(still, a) == pytest.approx(0.9, rel=1e-15, abs=0)
+    assert _slope(babylonian_sqrt(a), a) == pytest.approx(0.5, rel=1e-12, abs=0)
 
 
-def test_where_computes_both_sides_and_if_does_not():
-    """√a for a > 0, else 0, at a = 0: both give 0, and the slopes are NaN and 0."""
-    a = _leaf(0.0)
+@pytest.mark.parametrize("wrong", [-3.0, 0.0, 0.9, 1.0])
+def test_a_turn_at_the_root_repairs_any_slope(wrong):
+    """From y = √a with a wrong slope, one Babylonian turn leads to the slope 1/(2√a)."""
+    a = _leaf(2.25)
+    y = 1.5 + wrong * (a - 2.25)
 
-    selected = torch.where(a > 0, a.sqrt(), 0 * a)
-    branched = a.sqrt() if a > 0 else 0 * a
-
-    assert selected == branched == 0
-    assert torch.autograd.grad(selected, a)[0].isnan()
-    assert _slope(branched, a) == 0
-
-
-@pytest.mark.misconception("autograd differentiates the function")
-def test_equal_values_can_have_different_slopes():
-    """It differentiates the path.  At a = 1 the hasty loop makes no turn: y = a, slope 1.
-
-    And x written as relu(x) − relu(−x) has slope 0 at 0, where torch takes relu's as 0.
-    """
-    a, zero = _leaf(1.0), _leaf(0.0)
-
-    y, turns = _hasty_sqrt(a, 0.0)
-    x = zero.relu() - (-zero).relu()
-
-    assert (y.item(), turns) == (1.0, 0)
-    assert _slope(y, a) == 1
-    assert _slope(babylonian_sqrt(a), a) == 0.5
-    assert _slope(x, zero) == 0
-
-
-@pytest.mark.misconception("where the value is exact to rounding, so is its gradient")
-def test_a_slope_can_lag_a_turn_behind_its_value():
-    """From a = 1 + 10⁻⁸ one turn gives 16 digits of the root and 8 of its slope.
-
-    The law says so: e = δ = 10⁻⁸/2 and 1 before the turn, so δ·e = 5·10⁻⁹ after it.
-    """
-    a = _leaf(1 + 1e-8)
-
-    y, turns = _hasty_sqrt(a, 1e-15)
-
-    assert turns == 1
-    assert y.item() == pytest.approx(a.item() ** 0.5, rel=1e-15)
-    assert _slope(y, a) * 2 * a.item() ** 0.5 - 1 == pytest.approx(
-        errors_after_turn(5e-9, 1.0)[1], rel=1e-6
-    )
+    assert _slope((y + a / y) / 2, a) == pytest.approx(1 / 3, rel=1e-12, abs=0)
 
 
 def test_the_figure_shows_a_root_whose_slope_jumps(save_figure):
-    """With y² within 10 % of a the value is fair, and the slope jumps where a turn is added."""
-    grid = torch.linspace(0.1, 6, 60, dtype=torch.float64)
-    points = {turns: [] for turns in range(4)}
-    for number in grid.tolist():
-        a = _leaf(number)
-        y, turns = _hasty_sqrt(a, 0.1)
-        points[turns].append((number, y.item(), _slope(y, a)))
+    """With y² within 10 % of a the value is fair; the slope is wrong if a turn is missing."""
+    leaves = [_leaf(0.1 * k) for k in range(1, 61)]
+    grid = [a.item() for a in leaves]
+    roots = [babylonian_sqrt(a) for a in leaves]
+    hasty, turns = zip(*(_hasty_sqrt(a, 0.1) for a in leaves), strict=True)
+    values = [[y.item() for y in ys] for ys in (roots, hasty)]
+    slopes = [list(map(_slope, ys, leaves)) for ys in (roots, hasty)]
 
-    fig = Figure()
-    value, slope = axes = fig.subplots(1, 2)
-    fine = torch.linspace(0.1, 6, 300)
-    value.plot(fine, fine.sqrt(), color="black", linewidth=1, label="√a")
-    slope.plot(fine, 0.5 / fine.sqrt(), color="black", linewidth=1, label="1 / (2√a)")
-    for (turns, rows), marker in zip(points.items(), "os^D", strict=True):
-        number, y, dy = zip(*rows, strict=True)
-        label = ("no turn", "1 turn", "2 turns", "3 turns")[turns]
-        value.plot(number, y, marker, markersize=3.5, label=label)
-        slope.plot(number, dy, marker, markersize=3.5)
-    value.set_title("loop until y² is within 10 % of a")
-    slope.set_title("its gradient by autograd")
-    value.legend(loc="lower right")
-    slope.legend(loc="upper right")
-    for ax in axes:
+    fig = Figure(figsize=(6.4, 3.1), layout="constrained")
+    fig.suptitle("A loop for √a that stops once y² is within 10 % of a")
+    left, right = fig.subplots(1, 2)
+    for ax, (true, found) in ((left, values), (right, slopes)):
+        ax.plot(grid, true, color="black", label="right")
+        dots = ax.scatter(grid, found, c=turns, s=14, cmap="plasma", vmax=3.5, zorder=2)
         ax.set(xlabel="a", ylim=(0, None))
+    left.set(title="Its value is fair", ylabel="y")
+    right.set(title="Its gradient is wrong", ylabel="dy/da")
+    right.annotate("no turn: slope 1", (1, 1), (1.9, 1.1), arrowprops={"arrowstyle": "->"})
+    left.legend(*dots.legend_elements(), title="turns", loc="lower right")
+    right.legend(loc="upper right")
 
-    assert sum(len(line.get_xdata()) for line in slope.lines[1:]) == len(grid)
-    assert set(slope.lines[1].get_ydata()) == {1.0}
-    assert slope.lines[2].get_ydata() == pytest.approx(0.5)
-    for line in value.lines[1:]:
-        x, y = (torch.tensor(data) for data in line.get_data())
-        assert (y**2 / x - 1).abs().max() <= 0.1
+    assert slopes[0] == pytest.approx([0.5 / a**0.5 for a in grid], rel=1e-12, abs=0)
+    assert {slope for slope, n in zip(slopes[1], turns, strict=True) if n == 0} == {1}
+    assert all(abs(y * y / a - 1) <= 0.1 for a, y in zip(grid, values[1], strict=True))
     save_figure(fig)
