@@ -1,4 +1,4 @@
-"""1.3 — Data drive learning as coal drives an engine, but are not used up, and copies add nothing.
+"""1.3 — Data drive learning, but unlike coal they are not used up, and copies add nothing.
 
 Question
 --------
@@ -17,8 +17,8 @@ Both keep the engine running, and a better engine needs less.  But three things 
 Why
 ---
 Take the smallest learning problem: what is the length θ of a rod, from n measurements
-yᵢ = θ + noise?  The best guess is their average.  If the noise has the standard deviation σ, the
-average misses θ by σ²/n in the mean square.  So with σ = 2:
+yᵢ = θ + noise?  A good guess is their average.  If the noise has the standard deviation σ, it
+misses θ by σ²/n in the mean square.  So with σ = 2:
 
     measurements                  10      20      40      40 that are 20, twice each
     mean square of the error     0.4     0.2     0.1      0.2
@@ -26,13 +26,10 @@ average misses θ by σ²/n in the mean square.  So with σ = 2:
 Twice the data halve the error, and save less each time: 0.2, then 0.1.  That errors fall like
 1/n is so for every model with a fixed number of numbers to learn.
 
-A better engine uses what is known beforehand.  If rods are 0 ± 1 long (measured from a standard),
-the sum divided by n + 4 instead of n is better: it is worth 4 more measurements.  Copies mislead
-this one: it takes them for news, and trusts them too much.
-
-In practice
------------
-Look for copies before you train.  And unlike coal, data may be private, biased, or out of date.
+A better engine uses what is known beforehand.  If rods differ from a standard by 0 ± 1, and θ
+is that difference, divide the sum by n + 4 instead of n: it is worth 4 more measurements.
+Copies do change this guess, for the worse, since it takes them for news: look for copies before
+you train.
 
 Hints
 -----
@@ -55,7 +52,7 @@ def learn(y, strength=0.0):
 
 
 def expected_error(n, sigma):
-    """The mean of (learn(y) − θ)² over many sets of n measurements with noise of deviation σ."""
+    """The mean of (learn(y) − θ)² over many sets of n measurements, noise of deviation σ."""
     return sigma**2 / n
 
 
@@ -82,8 +79,9 @@ def _agrees(errors, expected):
 @pytest.mark.parametrize(("n", "error"), [(10, 0.4), (20, 0.2), (40, 0.1)])
 @pytest.mark.seeds(3)
 def test_twice_the_data_halve_the_error(torch_rng, n, error):
-    """With σ = 2 the averages of 10, 20, 40 measurements miss by 0.4, 0.2, 0.1 in the square."""
+    """With σ = 2, averages of 10, 20, 40 measurements err by 0.4, 0.2, 0.1 in the square."""
     assert expected_error(n, _SIGMA) == pytest.approx(error, rel=1e-12, abs=0)
+    assert expected_error(n, 3) == pytest.approx(error * 9 / 4, rel=1e-12, abs=0)
     assert _agrees(_errors(*_rods(torch_rng, n)), error)
 
 
@@ -130,14 +128,9 @@ def test_knowledge_is_worth_measurements(torch_rng, n):
     errors = _errors(*rods, strength=4.0)
 
     assert _agrees(errors, expected_error(n + 4, _SIGMA))
-    for other in (
-        0.0,
-        1.0,
-        16.0,
-    ):  # the same rods: what differs is small, and compared in pairs
-        worse = _errors(*rods, strength=other) - errors
+    for other in (0.0, 100.0):
+        worse = _errors(*rods, strength=other) - errors  # of the same rods
         assert worse.mean() > -4.5 * worse.std() / _COUNT**0.5
-    assert _errors(*rods, strength=100.0).mean() > 2 * errors.mean()
 
 
 @pytest.mark.misconception("copies do no harm")
@@ -159,7 +152,7 @@ def test_copies_mislead_a_learner_that_weighs_them_against_knowledge(torch_rng):
 
 @pytest.mark.seeds(3)
 def test_errors_of_ten_numbers_fall_like_one_over_n_as_well(torch_rng):
-    """Least squares with d = 10 features: σ²d/(n − d − 1), so twice the rows halve it at last."""
+    """Least squares with 10 numbers errs by 10σ²/(n − 11): by 10/29 and 10/69."""
     d, means = 10, {}
     for n in (40, 80):
         X = torch.randn(500, n, d, generator=torch_rng, dtype=torch.float64)
@@ -173,7 +166,7 @@ def test_errors_of_ten_numbers_fall_like_one_over_n_as_well(torch_rng):
 
 
 def test_the_figure_shows_what_more_data_are_worth(save_figure, torch_rng):
-    """The figure shows the error against n on theory's lines, and copies that don't lower it."""
+    """The figure shows errors against n, on theory's lines, and copies that change none."""
     sizes = [2, 5, 10, 20, 40, 100]
     rods = {n: _rods(torch_rng, n) for n in sizes}
     plain = [_errors(*rods[n]).mean().item() for n in sizes]
