@@ -196,6 +196,5 @@ def test_the_figure_shows_what_each_outlier_does(save_figure, torch_rng):
     axes[0].set_ylabel("y")
     axes[1].legend(loc="upper left")
 
-    assert slopes[0] == pytest.approx(2, abs=0.3)
-    assert slopes[1] > 2.5 > 1 > max(slopes[2:])
+    assert slopes[1] > 2.5 > slopes[0] > 1.7 > 1 > max(slopes[2:])
     save_figure(fig)
