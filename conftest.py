@@ -21,4 +21,5 @@ pytest_plugins = [
     "fixtures.progress",
     "fixtures.solve",
     "fixtures.summary",
+    "fixtures.tables",
 ]

@@ -121,19 +121,6 @@ def test_a_chained_comparison_raises():
     assert between.nonzero().tolist() == [[0, 2]]  # the 2
 
 
-@pytest.mark.misconception("uint8 compares with −1 as numbers do")
-def test_minus_one_becomes_255_beside_bytes():
-    """Beside a uint8 tensor the number −1 is converted to 255 first; int16 holds them both."""
-    x = torch.tensor([0, 255], dtype=torch.uint8)
-
-    assert (x == -1).tolist() == [False, True]
-    assert (x > -1).tolist() == [False, False]
-
-    _, equal, greater = masks(x.short(), torch.tensor(-1).short())
-    assert equal.tolist() == [False, False]
-    assert greater.tolist() == [True, True]
-
-
 def test_the_figure_shows_that_the_masks_share_out_the_places(save_figure):
     """Each place is coloured in exactly one of the three masks, drawn side by side."""
     names = ["<", "==", ">"]

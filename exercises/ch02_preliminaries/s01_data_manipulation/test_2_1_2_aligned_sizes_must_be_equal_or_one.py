@@ -101,20 +101,6 @@ def test_the_rule_predicts_all_7225_pairs():
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "shape"),
-    [
-        ((5, 5, 1), (2,), (5, 5, 2)),
-        ((8, 1, 6, 1), (7, 1, 5), (8, 7, 6, 5)),
-        ((1, 1, 1, 1, 9), (4, 1, 1), (1, 1, 4, 1, 9)),
-    ],
-)
-def test_missing_axes_count_as_1(a, b, shape):
-    """The shorter shape is filled up with 1s on its left, whichever of the two it is."""
-    assert broadcast_shape(a, b) == broadcast_shape(b, a) == shape
-    assert (torch.ones(a) + torch.ones(b)).shape == shape
-
-
-@pytest.mark.parametrize(
     ("a", "b"), [((2, 3), (3, 2)), ((3, 4), (3,)), ((2,), (4,)), ((0,), (2,))]
 )
 def test_other_sizes_have_no_sum(a, b):

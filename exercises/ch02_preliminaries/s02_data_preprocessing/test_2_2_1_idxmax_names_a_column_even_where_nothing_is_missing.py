@@ -14,7 +14,7 @@ Count the missing cells of each column and drop the one with the largest count:
     table = table.drop(columns=table.isna().sum().idxmax())
 
 In the book's table with a fifth row, `Alley` goes: its count is 3, against 2 of `NumRooms`
-and 0 of `Price`.  In the ten flats below `alley` goes, with 6 of 10 cells missing.
+and 0 of `Price`.  In a table of ten flats `alley` goes, with 6 of 10 cells missing.
 
 The last line always drops *some* column.  So ask three questions before you use it:
 
@@ -46,30 +46,6 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-_HOUSES = """\
-NumRooms,Alley,Price
-NA,Pave,127500
-2,NA,106000
-4,NA,178100
-NA,NA,140000
-3,Pave,122000
-"""
-
-# Ten flats: m², rooms, year, the alley's surface, two more categories, price in 1000 euros.
-_FLATS = """\
-area,rooms,built,alley,roof,district,price
-62.5,3,1971,NA,Flat,north,185
-48,2,NA,paved,gable,harbour,142
-75,NA,1958,NA,gable,north,210
-NA,4,1999,NA,NA,Old Town,260
-55,2,1964,gravel,Flat,harbour,150
-91,5,2004,NA,gable,Old Town,305
-39,1,1950,NA,NA,north,118
-68,NA,NA,paved,gable,harbour,198
-83,4,NA,NA,Flat,Old Town,272.5
-57,3,NA,gravel,NA,north,171
-"""
-
 
 def read_table(path):
     """The table in the CSV file `path`, whose first line names the columns."""
@@ -97,9 +73,9 @@ def _read(folder, text):
     return read_table(path)
 
 
-def test_the_book_s_houses_lose_the_alley(tmp_path):
+def test_the_book_s_houses_lose_the_alley(tmp_path, houses_csv):
     """Of the book's table with a fifth row `Alley` goes; with means the rest is a tensor."""
-    houses = _read(tmp_path, _HOUSES)
+    houses = _read(tmp_path, houses_csv)
     assert houses.isna().sum().tolist() == [2, 3, 0]
 
     rest = drop_emptiest_column(houses, "Price")
@@ -110,9 +86,9 @@ def test_the_book_s_houses_lose_the_alley(tmp_path):
     assert tensor.T.tolist() == [[3, 2, 4, 3, 3], prices]
 
 
-def test_every_cell_is_read_as_a_number_a_word_or_a_gap(tmp_path):
+def test_every_cell_is_read_as_a_number_a_word_or_a_gap(tmp_path, flats_csv):
     """All cells of the flats are read as they stand, numbers as numbers; equal rows stay."""
-    text = _FLATS + "62.5,3,1971,NA,Flat,north,185\n"
+    text = flats_csv + "62.5,3,1971,NA,Flat,north,185\n"
     names, *rows = csv.reader(io.StringIO(text))
 
     table = _read(tmp_path, text)
@@ -122,9 +98,9 @@ def test_every_cell_is_read_as_a_number_a_word_or_a_gap(tmp_path):
     assert cells == [[float(c) if c[0].isdigit() else c for c in row] for row in rows]
 
 
-def test_the_flats_lose_the_alley_and_nothing_else(tmp_path):
+def test_the_flats_lose_the_alley_and_nothing_else(tmp_path, flats_csv):
     """Only `alley` goes, with 6 gaps; the other six columns stay, and so does the argument."""
-    flats, before = _read(tmp_path, _FLATS), _read(tmp_path, _FLATS)
+    flats, before = _read(tmp_path, flats_csv), _read(tmp_path, flats_csv)
 
     rest = drop_emptiest_column(flats, "price")
 
@@ -157,18 +133,18 @@ def test_every_pattern_of_counts_has_its_answer(place):
 
 
 @pytest.mark.misconception("isnull().sum().idxmax() is safe")
-def test_idxmax_drops_a_column_of_a_complete_table(tmp_path):
+def test_idxmax_drops_a_column_of_a_complete_table(tmp_path, flats_csv):
     """Of the flats' two complete columns `idxmax` names the first, and nothing should go."""
-    complete = _read(tmp_path, _FLATS).dropna(axis="columns")
+    complete = _read(tmp_path, flats_csv).dropna(axis="columns")
 
     assert complete.isnull().sum().idxmax() == "district"
     pd.testing.assert_frame_equal(drop_emptiest_column(complete, "price"), complete)
 
 
 @pytest.mark.misconception("the target may be dropped like any other column")
-def test_an_unlabelled_target_stays(tmp_path):
+def test_an_unlabelled_target_stays(tmp_path, flats_csv):
     """With 7 of 10 prices missing `idxmax` names the price; still the alley has to go."""
-    flats = _read(tmp_path, _FLATS)
+    flats = _read(tmp_path, flats_csv)
     flats["price"] = flats["price"].where(flats.index > 6)
 
     assert flats.isnull().sum().idxmax() == "price"
@@ -204,9 +180,9 @@ def test_a_row_that_is_too_long_shifts_nothing(tmp_path, row):
             _read(tmp_path, text.replace(row, row + ",7"))
 
 
-def test_the_figure_shows_the_gaps_and_their_counts(tmp_path, save_figure):
+def test_the_figure_shows_the_gaps_and_their_counts(tmp_path, save_figure, flats_csv):
     """In the map of the ten flats each dark cell is a gap, and `alley` has 6 of them."""
-    flats = _read(tmp_path, _FLATS)
+    flats = _read(tmp_path, flats_csv)
     gaps = flats.isna()
     (emptiest,) = set(flats) - set(drop_emptiest_column(flats, "price"))
 

@@ -47,29 +47,6 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-_HOUSES = """\
-NumRooms,Alley,Price
-NA,Pave,127500
-2,NA,106000
-4,NA,178100
-NA,NA,140000
-3,Pave,122000
-"""
-
-# Ten flats: m², rooms, year, two categories, price in 1000 euros.
-_FLATS = """\
-area,rooms,built,roof,district,price
-62.5,3,1971,Flat,north,185
-48,2,NA,gable,harbour,142
-75,NA,1958,gable,north,210
-NA,4,1999,NA,Old Town,260
-55,2,1964,Flat,harbour,150
-91,5,2004,gable,Old Town,305
-39,1,1950,NA,north,118
-68,NA,NA,gable,harbour,198
-83,4,NA,Flat,Old Town,272.5
-57,3,NA,NA,north,171
-"""
 # The mean of at most 10 positive cells: 9 sums and a quotient, each off by ε/2 at most.
 _CLOSE = {"rtol": 5 * torch.finfo(torch.float32).eps, "atol": 0, "check_dtype": False}
 
@@ -106,27 +83,25 @@ def _read(text):
     return pd.read_csv(io.StringIO(text))
 
 
-def test_the_book_s_houses_become_the_tensor_of_the_answer():
+@pytest.fixture
+def flats(flats_csv):
+    """The ten flats without their alley."""
+    return _read(flats_csv).drop(columns="alley")
+
+
+def test_the_book_s_houses_become_the_tensor_of_the_answer(houses_csv):
     """Without `Alley` both missing numbers of rooms become 3, the mean of 2, 4 and 3."""
-    X = to_tensor(_read(_HOUSES)[["NumRooms", "Price"]])
+    X = to_tensor(_read(houses_csv)[["NumRooms", "Price"]])
 
     expected = [[3.0, 127500], [2, 106000], [4, 178100], [3, 140000], [3, 122000]]
     assert X.is_floating_point()
     torch.testing.assert_close(X, torch.tensor(expected), **_CLOSE)
 
 
-def test_words_become_0_1_columns_with_one_for_missing():
-    """With `Alley` kept, a column for "Pave" and one for "missing" follow the numbers."""
-    X = to_tensor(_read(_HOUSES))
-
-    assert X.shape == (5, 4)
-    assert X[:, 2:].tolist() == [[1, 0], [0, 1], [0, 1], [0, 1], [1, 0]]
-
-
-def test_every_cell_of_the_flats_is_the_one_made_by_hand():
+def test_every_cell_of_the_flats_is_the_one_made_by_hand(flats, flats_csv):
     """All 110 numbers of the ten flats agree with those made from the file without pandas."""
     numeric, words = ["area", "rooms", "built", "price"], ["roof", "district"]
-    rows = list(csv.DictReader(io.StringIO(_FLATS)))
+    rows = list(csv.DictReader(io.StringIO(flats_csv)))
     known = {name: [row[name] for row in rows if row[name] != "NA"] for name in rows[0]}
     mean = {name: sum(map(float, known[name])) / len(known[name]) for name in numeric}
     levels = [(name, word) for name in words for word in [*sorted(set(known[name])), "NA"]]
@@ -135,31 +110,30 @@ def test_every_cell_of_the_flats_is_the_one_made_by_hand():
         + [float(row[name] == word) for name, word in levels]
         for row in rows
     ]
-    flats = _read(_FLATS)
+    before = flats.copy()
 
     X = to_tensor(flats)
 
     assert by_hand[3] == [578.5 / 9, 4, 1999, 260, 0, 0, 1, 1, 0, 0, 0]
     torch.testing.assert_close(X, torch.tensor(by_hand), **_CLOSE)
-    pd.testing.assert_frame_equal(flats, _read(_FLATS))
+    pd.testing.assert_frame_equal(flats, before)
 
 
 @pytest.mark.misconception("after get_dummies, torch.tensor just works")
-def test_numbers_beside_booleans_are_objects():
+def test_numbers_beside_booleans_are_objects(houses_csv):
     """Numbers and bools have no common dtype but object, which torch refuses to take."""
-    dummies = pd.get_dummies(_read(_HOUSES), dummy_na=True)
+    dummies = pd.get_dummies(_read(houses_csv), dummy_na=True)
 
     with pytest.raises(TypeError, match=r"numpy\.object_"):
         torch.tensor(dummies.values)
 
 
 @pytest.mark.misconception("convert the whole table, then split")
-def test_a_test_row_leaks_into_the_training_rows():
+def test_a_test_row_leaks_into_the_training_rows(flats):
     """If a test flat's area grows by 900, the gap in a training row grows by 900/9 = 100.
 
     Fitted on the training rows alone, no number of theirs changes.
     """
-    flats = _read(_FLATS)
     moved = flats.assign(area=flats["area"].where(flats.index != 8, 983.0))
 
     change = (to_tensor(moved) - to_tensor(flats))[:7].double()
@@ -172,9 +146,9 @@ def test_a_test_row_leaks_into_the_training_rows():
 
 
 @pytest.mark.misconception("train and test may be converted one by one")
-def test_parts_that_are_converted_one_by_one_do_not_fit_together():
+def test_parts_that_are_converted_one_by_one_do_not_fit_together(flats):
     """The training rows get 11 columns, the eighth flat alone gets 8; fitted, both have 11."""
-    train, test = _read(_FLATS)[:7], _read(_FLATS)[7:8]
+    train, test = flats[:7], flats[7:8]
 
     assert (to_tensor(train).shape, to_tensor(test).shape) == ((7, 11), (1, 8))
 
@@ -199,10 +173,10 @@ def test_dates_and_columns_of_one_name_are_refused():
         to_tensor(twice)
 
 
-def test_the_figure_shows_the_table_and_its_tensor(save_figure):
+def test_the_figure_shows_the_table_and_its_tensor(save_figure, houses_csv):
     """Beside the houses' table stands their tensor: 2 means for gaps, 10 numbers for words."""
-    names, *cells = (line.split(",") for line in _HOUSES.splitlines())
-    X = to_tensor(_read(_HOUSES))
+    names, *cells = (line.split(",") for line in houses_csv.splitlines())
+    X = to_tensor(_read(houses_csv))
     gaps = [row[0] == "NA" for row in cells]
     first = ["#f3c6a5" if gap else "white" for gap in gaps]
     blue = "#b7d6ea"

@@ -110,23 +110,3 @@ def test_equality_cannot_see_nan():
     assert not (twice == A).all()
     assert not (A == A).all()
     torch.testing.assert_close(twice, A, rtol=0, atol=0, equal_nan=True)
-
-
-@pytest.mark.misconception("for complex matrices `A.H` is the transpose")
-def test_the_adjoint_conjugates_as_well():
-    """Of a complex A, Aᵀ has the entries themselves; A.H has their conjugates."""
-    A = torch.tensor([[1 + 2j, 3], [4j, 5]])
-
-    assert transpose(A).tolist() == [[1 + 2j, 4j], [3, 5]]
-    assert A.H.tolist() == [[1 - 2j, -4j], [3, 5]]
-    assert torch.equal(A.H.H, A)
-
-
-@pytest.mark.edge
-def test_a_transpose_is_a_view():
-    """What is written into Aᵀ at (2, 1) is read in A at (1, 2), as the memory is the same."""
-    A = torch.zeros(2, 3)
-
-    transpose(A)[2, 1] = 7
-
-    assert A.tolist() == [[0, 0, 0], [0, 0, 7]]

@@ -72,13 +72,6 @@ def test_other_counts_have_other_names():
     assert length(_X) not in others
 
 
-@pytest.mark.edge
-def test_a_tensor_without_elements_may_have_a_length():
-    """Shape (3, 0) has three slices with nothing in them, (0, 3) no slices of three."""
-    assert len(torch.empty(3, 0)) == length(torch.empty(3, 0)) == 3
-    assert len(torch.empty(0, 3)) == length(torch.empty(0, 3)) == 0
-
-
 def test_the_figure_shows_the_slices_that_len_counts(save_figure):
     """The figure shows the tensor as two tables of 3 × 4 numbers, and len is their number."""
     fig = Figure(figsize=(6, 2.4), layout="constrained")

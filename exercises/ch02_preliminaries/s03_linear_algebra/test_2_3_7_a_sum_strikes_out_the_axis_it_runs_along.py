@@ -80,16 +80,6 @@ def test_each_entry_of_the_result_is_a_sum_over_one_index():
     assert {place: sums[place].item() for place in by_hand} == by_hand
 
 
-def test_two_axes_are_struck_out_in_either_order():
-    """Axes 0 and 2 at once, or one after the other: shape (3,), with the sums 60, 92, 124."""
-    last_first = sum_shape(sum_shape((2, 3, 4), 2), 0)
-    first_first = sum_shape(sum_shape((2, 3, 4), 0), 1)  # axis 2 has become axis 1
-
-    assert last_first == first_first == _X.sum((0, 2)).shape == (3,)
-    for sums in (_X.sum(2).sum(0), _X.sum(0).sum(1), _X.sum((0, 2))):
-        assert sums.tolist() == [60, 92, 124]
-
-
 @pytest.mark.misconception("a sum along axis 0 gives one number for each index of axis 0")
 def test_the_summed_axis_is_the_one_that_goes():
     """Of a (5, 4) matrix, the sum along axis 0 gives 4 numbers, one a column, and not 5."""
@@ -105,15 +95,6 @@ def test_no_axes_means_all_axes_in_torch_and_none_in_numpy():
     """For `axis=()` torch gives the sum of all entries, 276, and NumPy the array itself."""
     assert _X.sum(()).item() == 276
     assert np.array_equal(_X.numpy().sum(()), _X.numpy())
-
-
-@pytest.mark.edge
-@pytest.mark.parametrize(("negative", "axis"), [(-1, 2), (-2, 1), (-3, 0)])
-def test_a_negative_axis_counts_from_the_end(negative, axis):
-    """Axes −1, −2 and −3 of a (2, 3, 4) tensor are its axes 2, 1 and 0."""
-    predicted = sum_shape((2, 3, 4), negative)
-
-    assert predicted == sum_shape((2, 3, 4), axis) == _X.sum(negative).shape
 
 
 def test_the_figure_strikes_out_the_size_of_the_summed_axis(save_figure):
