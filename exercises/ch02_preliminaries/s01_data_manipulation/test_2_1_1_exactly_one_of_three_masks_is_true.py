@@ -28,8 +28,7 @@ for NaN: it is not less than, equal to or greater than anything, not even itself
 
 In practice
 -----------
-- Combine masks by `&` and `|`, in parentheses, never by a chain like `1 < X < 3`.
-- Compare within one dtype: torch converts first, and −1 becomes 255 beside a uint8 tensor.
+Combine masks by `&` and `|`, in parentheses, never by a chain like `1 < X < 3`.
 
 Hints
 -----

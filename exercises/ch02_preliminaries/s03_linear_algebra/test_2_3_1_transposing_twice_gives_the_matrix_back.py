@@ -23,9 +23,7 @@ An example is none, though it comes out True: `X = torch.arange(20).reshape(5, -
 
 In practice
 -----------
-- `A.T` copies nothing: it is the same memory, read in another order.
-- A matrix that contains NaN is not `==` to itself, so it is not `==` to `A.T.T` either.
-- For complex entries, `A.H` is not `A.T`: it conjugates each entry as well.
+A matrix that contains NaN is not `==` to itself, so it is not `==` to `A.T.T` either.
 
 Hints
 -----

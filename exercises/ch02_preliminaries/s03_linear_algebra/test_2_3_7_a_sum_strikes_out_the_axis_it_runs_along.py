@@ -19,9 +19,6 @@ Why
 The sum along axis 1 is Σⱼ xᵢⱼₖ.  The sum uses j up; i and k are still free, and every free
 index is an axis of the result.
 
-Finite sums may be taken in any order.  So for a sum along two axes, strike out both sizes; it
-is the same to sum along one after the other.
-
 In practice
 -----------
 `axis=()` is a trap: torch sums over all axes, NumPy over none.
