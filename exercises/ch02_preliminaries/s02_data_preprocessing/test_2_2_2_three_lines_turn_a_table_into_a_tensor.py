@@ -47,9 +47,6 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-# The mean of at most 10 positive cells: 9 sums and a quotient, each off by ε/2 at most.
-_CLOSE = {"rtol": 5 * torch.finfo(torch.float32).eps, "atol": 0, "check_dtype": False}
-
 
 def to_tensor(table):
     """The table's cells as a float tensor, a missing number replaced by its column's mean.
@@ -62,6 +59,10 @@ def to_tensor(table):
     numbers = pd.get_dummies(table, dummy_na=True)
     numbers = numbers.fillna(numbers.mean())
     return torch.tensor(numbers.astype("float32").to_numpy())
+
+
+# The mean of at most 10 positive cells: 9 sums and a quotient, each off by ε/2 at most.
+_CLOSE = {"rtol": 5 * torch.finfo(torch.float32).eps, "atol": 0, "check_dtype": False}
 
 
 def _fit(train):

@@ -45,12 +45,14 @@ import torch
 from matplotlib.figure import Figure
 
 _A = torch.arange(20.0).reshape(5, 4)
-_SQUARE = torch.arange(16.0).reshape(4, 4) + 1
 
 
 def row_shares(A):
     """Each row of the matrix A, (n, d), divided by its own sum: (n, d), of A's float dtype."""
     return A / A.sum(axis=1, keepdim=True)
+
+
+_SQUARE = torch.arange(16.0).reshape(4, 4) + 1
 
 
 def test_the_section_s_matrix_raises_unless_the_axis_is_kept():

@@ -46,12 +46,13 @@ import sympy as sp
 import torch
 from matplotlib.figure import Figure
 
-_ROUNDED = 1e-5  # float32 is enough: squares, a sum of up to 7, a root, a quotient
-
 
 def norm_gradient(x):
     """The gradient of ‖x‖₂ at a point x other than 0, a float tensor (n,): a tensor (n,)."""
     return x / torch.linalg.vector_norm(x)
+
+
+_ROUNDED = 1e-5  # float32 is enough: squares, a sum of up to 7, a root, a quotient
 
 
 def _at(x):
