@@ -40,6 +40,7 @@ Hints
 
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -53,6 +54,8 @@ def row_shares(A):
 
 
 _SQUARE = torch.arange(16.0).reshape(4, 4) + 1
+# A sum of at most five numbers, a quotient and a product, each off by ε/2 at most.
+_CLOSE = {"rtol": 4 * 2.0**-23, "strict": True}
 
 
 def test_the_section_s_matrix_raises_unless_the_axis_is_kept():
@@ -63,7 +66,7 @@ def test_the_section_s_matrix_raises_unless_the_axis_is_kept():
     shares = row_shares(_A)
 
     by_hand = [[(4 * i + j) / (16 * i + 6) for j in range(4)] for i in range(5)]
-    torch.testing.assert_close(shares, torch.tensor(by_hand))
+    np.testing.assert_allclose(shares, torch.tensor(by_hand), **_CLOSE)
 
 
 def test_negative_entries_and_sums_keep_their_signs():
@@ -74,7 +77,7 @@ def test_negative_entries_and_sums_keep_their_signs():
 
     by_hand = torch.tensor([[3 / 2, -1 / 2]] * 2 + [[5 / 3, -2 / 3]], dtype=torch.float64)
     # The sums are exact; a reciprocal, its product and `by_hand` are each off by ε/2 at most.
-    torch.testing.assert_close(shares, by_hand, rtol=2 * 2.0**-52, atol=0)
+    np.testing.assert_allclose(shares, by_hand, rtol=2 * 2.0**-52, strict=True)
 
 
 @pytest.mark.misconception("no exception was raised, so the result is right")
@@ -84,9 +87,9 @@ def test_a_square_matrix_is_divided_the_wrong_way_in_silence():
 
     r = [10, 26, 42, 58]
     by_hand = [[(4 * i + j + 1) / r[j] for j in range(4)] for i in range(4)]
-    torch.testing.assert_close(wrong, torch.tensor(by_hand))
+    np.testing.assert_allclose(wrong, torch.tensor(by_hand), **_CLOSE)
     assert not torch.isclose(wrong.sum(axis=1), torch.ones(4)).any()
-    torch.testing.assert_close(row_shares(_SQUARE).sum(axis=1), torch.ones(4))
+    np.testing.assert_allclose(row_shares(_SQUARE).sum(axis=1), torch.ones(4), **_CLOSE)
 
 
 def test_an_entry_is_right_by_luck_only_if_it_is_zero_or_two_sums_agree():
@@ -107,13 +110,13 @@ def test_the_four_cases_cover_every_shape():
         shares = row_shares(A)
 
         if n == 1:
-            torch.testing.assert_close(A / A.sum(axis=1), shares)
+            np.testing.assert_allclose(A / A.sum(axis=1), shares, **_CLOSE)
         elif d == 1:
             assert (A / A.sum(axis=1)).shape == (n, n)
-            torch.testing.assert_close(shares, torch.ones(n, 1))
+            np.testing.assert_allclose(shares, torch.ones(n, 1), **_CLOSE)
         elif n == d:
-            torch.testing.assert_close(A / A.sum(axis=1) * A.sum(axis=1), A)
-            torch.testing.assert_close(shares * A.sum(axis=1)[:, None], A)
+            np.testing.assert_allclose(A / A.sum(axis=1) * A.sum(axis=1), A, **_CLOSE)
+            np.testing.assert_allclose(shares * A.sum(axis=1)[:, None], A, **_CLOSE)
         else:
             with pytest.raises(RuntimeError, match="must match"):
                 A / A.sum(axis=1)
