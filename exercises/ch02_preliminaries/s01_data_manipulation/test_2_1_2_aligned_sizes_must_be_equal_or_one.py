@@ -77,6 +77,7 @@ def test_the_sum_of_the_question_value_by_value():
     total = _a + _b
 
     assert broadcast_shape((5, 5, 1), (5, 1, 2)) == total.shape == (5, 5, 2)
+    assert broadcast_shape((7, 1, 5, 1), (6, 1, 2)) == (7, 6, 5, 2)
     for i, j, k in product(range(5), range(5), range(2)):
         assert total[i, j, k] == _a[i, j, 0] + _b[i, 0, k] == 7 * i + j + k
 

@@ -76,10 +76,10 @@ def test_exchanging_the_indices_twice_changes_nothing():
 
 @pytest.mark.parametrize(("m", "n"), [(3, 4), (4, 3), (1, 5), (5, 1), (1, 1)])
 def test_torch_puts_each_entry_where_the_proof_does(m, n):
-    """Entry (j, i) of the tensor Aᵀ is entry (i, j) of A, also where A skips columns."""
+    """Entry (j, i) of Aᵀ is entry (i, j) of A: real, complex, or where A skips columns."""
     table = torch.arange(2 * m * n, dtype=torch.float64).reshape(m, 2 * n) / 3
 
-    for A in (table[:, :n], table[:, ::2]):
+    for A in (table[:, :n], table[:, ::2], torch.complex(table, -table)[:, :n]):
         At = transpose(A)
 
         assert At.shape == (n, m)
