@@ -35,7 +35,6 @@ Hints
 -----
 1. Write the two shapes under each other.  At which end do you line them up?
 2. What may stand above a 5?  What above a 1?
-3. Which numbers of a does entry [i, j, k] of the sum depend on?
 """
 
 from itertools import product, zip_longest

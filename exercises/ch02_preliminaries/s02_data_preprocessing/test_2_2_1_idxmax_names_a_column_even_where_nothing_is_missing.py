@@ -32,7 +32,6 @@ Hints
 -----
 1. What does `idxmax` answer when all counts are equal?
 2. Give a complete table to your function, then one whose prices are mostly missing.
-3. Take the target out before you count, and see how often the largest count is reached.
 """
 
 import csv

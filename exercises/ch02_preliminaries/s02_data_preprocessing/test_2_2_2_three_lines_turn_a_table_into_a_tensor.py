@@ -36,7 +36,6 @@ Hints
 -----
 1. Which of the book's steps removes the words, which the gaps?
 2. What is the dtype of your table just before it becomes a tensor?
-3. Which numbers does the conversion compute from the table, and from which rows?
 """
 
 import csv

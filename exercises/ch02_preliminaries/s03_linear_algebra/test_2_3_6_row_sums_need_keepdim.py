@@ -35,7 +35,6 @@ Hints
 -----
 1. What is the shape of the sums, and with which axis of A is it lined up?
 2. Which shape would line the sums up with the rows?
-3. For a square A, write down entry (i, j) of what you get and of what you wanted.
 """
 
 from itertools import product
