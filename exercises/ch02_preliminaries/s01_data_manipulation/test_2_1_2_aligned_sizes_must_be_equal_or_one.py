@@ -29,7 +29,7 @@ entries belongs to which of the four.  Size 0 is no exception: 1 is stretched to
 In practice
 -----------
 Compare shapes before a loss: targets (3, 1) minus predictions (3,) is a (3, 3) table of all
-differences.  Nothing is raised, and perfect predictions get a loss of twice their variance.
+differences.  Nothing is raised; the mean square of perfect predictions is twice their variance.
 
 Hints
 -----

@@ -51,9 +51,9 @@ def read_table(path):
 
 
 def drop_emptiest_column(table, target):
-    """The table without its emptiest column, or the whole table if only `target` has gaps.
+    """The table without its emptiest column, or the whole if none but `target` has gaps.
 
-    The column `target` takes no part and stays.  Raises ValueError in a tie.
+    The column `target` takes no part and stays.  Raises ValueError in a tie, or without it.
     """
     counts = table.isna().sum().to_numpy() * (table.columns != target)
     emptiest = (counts > 0) & (counts == counts.max())

@@ -30,7 +30,7 @@ In practice
 Take two steps, `_fit` and `_apply` below: learn columns and means from the training rows, then
 use them for any rows.  The training rows get the same tensor as from the three lines.  If all
 rows are converted at once, the means contain the test rows; if train and test are converted one
-by one, they get different columns and different means.
+by one, they may get different columns, and get different means.
 
 Hints
 -----

@@ -18,7 +18,7 @@ Two matrices are equal if they have the same shape and the same entries.  If A i
 Aᵀ is n × m and (Aᵀ)ᵀ is m × n again.  The line above is about any entry of any matrix, so it
 is a proof.
 
-An example is none, though it comes out True: `X = torch.arange(20).reshape(5, -1)` is equal to
+An example is no proof, though it comes out True: `X = torch.arange(20).reshape(5, -1)` equals
 `X.T.T`, but also to `X.reshape(4, 5).reshape(5, 4)`, and `X.reshape(4, 5)` is not Xᵀ.
 
 In practice

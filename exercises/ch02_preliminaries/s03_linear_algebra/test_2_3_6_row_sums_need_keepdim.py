@@ -20,7 +20,7 @@ The sum over axis 1 is one number rᵢ for each *row* i, but a tensor of shape (
 along the *columns*.  If A is n × n this fits, nothing is raised, and column j is divided by rⱼ:
 aᵢⱼ / rⱼ where aᵢⱼ / rᵢ was meant.  These agree only where aᵢⱼ = 0 or rᵢ = rⱼ.
 
-A matrix of n rows and d columns is one of four cases:
+A matrix of n ≥ 1 rows and d ≥ 1 columns is one of four cases:
 
     n = 1          (1, d) / (1,)    right
     d = 1 < n      (n, 1) / (n,)    an n × n matrix, in silence
@@ -29,7 +29,7 @@ A matrix of n rows and d columns is one of four cases:
 
 In practice
 -----------
-That nothing was raised shows little.  Check that each row of the result sums to 1.
+That nothing was raised shows little.  Check the shape of the sums, (n, 1), and the row sums, 1.
 
 Hints
 -----

@@ -40,7 +40,7 @@ _X = torch.arange(24).reshape(2, 3, 4)
 
 
 def sum_shape(shape, axis):
-    """The shape of `X.sum(axis)` for a tensor X of this shape; both are tuples of ints.
+    """The shape of `X.sum(axis)` for a tensor X of this shape: tuples of ints, in and out.
 
     `axis` is the number of one axis, from 0 on.
     """

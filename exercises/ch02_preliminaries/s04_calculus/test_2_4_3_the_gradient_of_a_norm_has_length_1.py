@@ -27,9 +27,9 @@ Still, ‖h‖ ≥ gᵀh for all h if ‖g‖ ≤ 1.  Such a g is called a subgr
 In practice
 -----------
 - At x = 0 autograd (section 2.5) returns the subgradient 0 for `torch.linalg.vector_norm(x)`,
-  but NaN for `(x * x).sum().sqrt()`.  One row of zeros then spoils every weight before it.
-- In float32 the square of 4 · 10²⁵ is infinite.  Divide x by its largest entry first: the
-  direction stays the same.
+  but NaN for `(x * x).sum().sqrt()`.  One row of zeros then makes all of a gradient NaN.
+- In float32 the square of 4 · 10²⁵ is infinite.  Divide x by its largest absolute value first:
+  the direction stays the same.
 
 Hints
 -----
