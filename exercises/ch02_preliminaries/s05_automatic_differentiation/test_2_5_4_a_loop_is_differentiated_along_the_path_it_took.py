@@ -28,7 +28,7 @@ meant.  A turn of the Babylonian loop turns the slope y′ into (y′ + 1/y − 
 y = √a this is 1/(2√a), whatever y′ was: *a turn at the root repairs any slope*.  But a loop
 that starts from y = a and stops once y² = a makes no turn at a = 1: its slope is 1, not ½.
 
-So in this loop, which is Newton's, the slope is right after one turn at the root.  Others differ:
+So in this loop, Newton's, the slope is right after one turn at the root.  Others may differ:
 `y = y - 0.1 * (y * y - a)` from y = a stands still at a = 1 at once, and its slope is 0.9.
 
 Hints

@@ -27,7 +27,7 @@ How do we know that it is right?  A second way, the central difference, needs no
     (f(x + h) − f(x − h)) / 2h   →   f′(x)
 
 For the sine it is f′(x) · sin(h)/h exactly, so its relative error is h²/6.  But numbers are
-rounded, in float64 by ε = 2 · 10⁻¹⁶, and that is divided by h: h = 10⁻⁵ is best, for ten digits.
+rounded, in float64 by ε = 2 · 10⁻¹⁶, and that is divided by h: best is h = 10⁻⁵, ten digits.
 
 In practice
 -----------
