@@ -28,14 +28,12 @@ for NaN: it is not less than, equal to or greater than anything, not even itself
 
 In practice
 -----------
-- Combine masks by `&` and `|`, in parentheses, never by a chain like `1 < X < 3`.
-- Compare within one dtype: torch converts first, and −1 becomes 255 beside a uint8 tensor.
+Combine masks by `&` and `|`, in parentheses, never by a chain like `1 < X < 3`.
 
 Hints
 -----
 1. How many answers does one comparison of two 3 × 4 tensors give, and of what type?
 2. Write the three masks side by side and look at one place at a time.
-3. Which float is not equal to itself?
 """
 
 import pytest

@@ -29,13 +29,12 @@ entries belongs to which of the four.  Size 0 is no exception: 1 is stretched to
 In practice
 -----------
 Compare shapes before a loss: targets (3, 1) minus predictions (3,) is a (3, 3) table of all
-differences.  Nothing is raised, and perfect predictions get a loss of twice their variance.
+differences.  Nothing is raised; the mean square of perfect predictions is twice their variance.
 
 Hints
 -----
 1. Write the two shapes under each other.  At which end do you line them up?
 2. What may stand above a 5?  What above a 1?
-3. Which numbers of a does entry [i, j, k] of the sum depend on?
 """
 
 from itertools import product, zip_longest
@@ -77,6 +76,7 @@ def test_the_sum_of_the_question_value_by_value():
     total = _a + _b
 
     assert broadcast_shape((5, 5, 1), (5, 1, 2)) == total.shape == (5, 5, 2)
+    assert broadcast_shape((7, 1, 5, 1), (6, 1, 2)) == (7, 6, 5, 2)
     for i, j, k in product(range(5), range(5), range(2)):
         assert total[i, j, k] == _a[i, j, 0] + _b[i, 0, k] == 7 * i + j + k
 

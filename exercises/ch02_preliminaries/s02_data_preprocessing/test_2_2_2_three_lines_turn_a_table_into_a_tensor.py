@@ -30,13 +30,12 @@ In practice
 Take two steps, `_fit` and `_apply` below: learn columns and means from the training rows, then
 use them for any rows.  The training rows get the same tensor as from the three lines.  If all
 rows are converted at once, the means contain the test rows; if train and test are converted one
-by one, they get different columns and different means.
+by one, they may get different columns, and get different means.
 
 Hints
 -----
 1. Which of the book's steps removes the words, which the gaps?
 2. What is the dtype of your table just before it becomes a tensor?
-3. Which numbers does the conversion compute from the table, and from which rows?
 """
 
 import csv
@@ -46,9 +45,6 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
-
-# The mean of at most 10 positive cells: 9 sums and a quotient, each off by ε/2 at most.
-_CLOSE = {"rtol": 5 * torch.finfo(torch.float32).eps, "atol": 0, "check_dtype": False}
 
 
 def to_tensor(table):
@@ -62,6 +58,10 @@ def to_tensor(table):
     numbers = pd.get_dummies(table, dummy_na=True)
     numbers = numbers.fillna(numbers.mean())
     return torch.tensor(numbers.astype("float32").to_numpy())
+
+
+# The mean of at most 10 positive cells: 9 sums and a quotient, each off by ε/2 at most.
+_CLOSE = {"rtol": 5 * torch.finfo(torch.float32).eps, "atol": 0, "check_dtype": False}
 
 
 def _fit(train):

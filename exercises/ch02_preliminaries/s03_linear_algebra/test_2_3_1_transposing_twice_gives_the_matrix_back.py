@@ -18,14 +18,12 @@ Two matrices are equal if they have the same shape and the same entries.  If A i
 Aᵀ is n × m and (Aᵀ)ᵀ is m × n again.  The line above is about any entry of any matrix, so it
 is a proof.
 
-An example is none, though it comes out True: `X = torch.arange(20).reshape(5, -1)` is equal to
+An example is no proof, though it comes out True: `X = torch.arange(20).reshape(5, -1)` equals
 `X.T.T`, but also to `X.reshape(4, 5).reshape(5, 4)`, and `X.reshape(4, 5)` is not Xᵀ.
 
 In practice
 -----------
-- `A.T` copies nothing: it is the same memory, read in another order.
-- A matrix that contains NaN is not `==` to itself, so it is not `==` to `A.T.T` either.
-- For complex entries, `A.H` is not `A.T`: it conjugates each entry as well.
+A matrix that contains NaN is not `==` to itself, so it is not `==` to `A.T.T` either.
 
 Hints
 -----
@@ -78,10 +76,10 @@ def test_exchanging_the_indices_twice_changes_nothing():
 
 @pytest.mark.parametrize(("m", "n"), [(3, 4), (4, 3), (1, 5), (5, 1), (1, 1)])
 def test_torch_puts_each_entry_where_the_proof_does(m, n):
-    """Entry (j, i) of the tensor Aᵀ is entry (i, j) of A, also where A skips columns."""
+    """Entry (j, i) of Aᵀ is entry (i, j) of A: real, complex, or where A skips columns."""
     table = torch.arange(2 * m * n, dtype=torch.float64).reshape(m, 2 * n) / 3
 
-    for A in (table[:, :n], table[:, ::2]):
+    for A in (table[:, :n], table[:, ::2], torch.complex(table, -table)[:, :n]):
         At = transpose(A)
 
         assert At.shape == (n, m)

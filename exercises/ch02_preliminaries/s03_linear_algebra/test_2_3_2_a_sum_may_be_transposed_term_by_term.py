@@ -23,8 +23,8 @@ A product is not taken entry by entry, and (AB)ᵀ is not AᵀBᵀ: it is BᵀA�
 In practice
 -----------
 The identity needs matrices of the same shape.  A vector b is broadcast, and added to each row.
-For a square S both `(S + b).T` and `S.T + b` run, and they differ: S was transposed in both, b
-only in the first.
+For a square S both `(S + b).T` and `S.T + b` run, and differ unless all of b is one number: S was
+transposed in both, b only in the first.
 
 Hints
 -----

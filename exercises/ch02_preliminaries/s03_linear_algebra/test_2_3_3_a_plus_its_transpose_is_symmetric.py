@@ -16,14 +16,10 @@ exercises before this one):
 Why
 ---
 Entry (i, j) of the sum is Aᵢⱼ + Aⱼᵢ.  Exchanging i and j exchanges the two terms, no more.
-Floats obey it exactly, because a + b and b + a are the same float.
 
 A − Aᵀ only changes its sign when it is transposed.  With S = A + Aᵀ and K = A − Aᵀ
 
     A = ½ (S + K),    Sᵀ = S,    Kᵀ = −K
-
-A remark: S does not tell what K was.  A 4 × 4 matrix has 16 free entries, S only the 10 on and
-above its diagonal.  For n × n these are n(n + 1)/2, the rank of the map from A to A + Aᵀ.
 
 In practice
 -----------

@@ -19,9 +19,6 @@ Why
 The sum along axis 1 is Σⱼ xᵢⱼₖ.  The sum uses j up; i and k are still free, and every free
 index is an axis of the result.
 
-Finite sums may be taken in any order.  So for a sum along two axes, strike out both sizes; it
-is the same to sum along one after the other.
-
 In practice
 -----------
 `axis=()` is a trap: torch sums over all axes, NumPy over none.
@@ -43,7 +40,7 @@ _X = torch.arange(24).reshape(2, 3, 4)
 
 
 def sum_shape(shape, axis):
-    """The shape of `X.sum(axis)` for a tensor X of this shape; both are tuples of ints.
+    """The shape of `X.sum(axis)` for a tensor X of this shape: tuples of ints, in and out.
 
     `axis` is the number of one axis, from 0 on.
     """

@@ -47,10 +47,6 @@ import pytest
 import sympy as sp
 from matplotlib.figure import Figure
 
-_CROSSINGS = [-1 - math.sqrt(2), -1 + math.sqrt(2)]
-_PLACES = [np.arange(-3.0, 4), np.arange(-2.5, 3)]
-_CLOSE = 1e-8  # also reached by a slope from both sides with h = 1e-5, off by 2h² = 2e-10
-
 
 def _f(x):
     return x**3 - 1 / x
@@ -72,6 +68,11 @@ def draw(x):
         ax.plot(branch, _f(branch))
     ax.plot(x, tangent(x))
     return ax
+
+
+_CROSSINGS = [-1 - math.sqrt(2), -1 + math.sqrt(2)]
+_PLACES = [np.arange(-3.0, 4), np.arange(-2.5, 3)]
+_CLOSE = 1e-8  # also reached by a slope from both sides with h = 1e-5, off by 2h² = 2e-10
 
 
 def _lines(x):

@@ -44,8 +44,6 @@ import sympy as sp
 import torch
 from matplotlib.figure import Figure
 
-_ROUNDED = 1e-5  # relative: float32 is enough, each component takes two or three roundings
-
 
 def _f(x1, x2):
     return 3 * x1**2 + 5 * math.exp(x2)
@@ -54,6 +52,9 @@ def _f(x1, x2):
 def gradient(x):
     """The gradient of 3x₁² + 5e^x₂ at a point x, a float tensor (2,): a tensor (2,)."""
     return torch.stack([6 * x[0], 5 * x[1].exp()])
+
+
+_ROUNDED = 1e-5  # relative: float32 is enough, each component takes two or three roundings
 
 
 def _at(x1, x2):

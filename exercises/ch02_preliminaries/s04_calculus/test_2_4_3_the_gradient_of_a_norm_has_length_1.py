@@ -27,9 +27,9 @@ Still, ‖h‖ ≥ gᵀh for all h if ‖g‖ ≤ 1.  Such a g is called a subgr
 In practice
 -----------
 - At x = 0 autograd (section 2.5) returns the subgradient 0 for `torch.linalg.vector_norm(x)`,
-  but NaN for `(x * x).sum().sqrt()`.  One row of zeros then spoils every weight before it.
-- In float32 the square of 4 · 10²⁵ is infinite.  Divide x by its largest entry first: the
-  direction stays the same.
+  but NaN for `(x * x).sum().sqrt()`.  One row of zeros then makes all of a gradient NaN.
+- In float32 the square of 4 · 10²⁵ is infinite.  Divide x by its largest absolute value first:
+  the direction stays the same.
 
 Hints
 -----
@@ -46,12 +46,13 @@ import sympy as sp
 import torch
 from matplotlib.figure import Figure
 
-_ROUNDED = 1e-5  # float32 is enough: squares, a sum of up to 7, a root, a quotient
-
 
 def norm_gradient(x):
     """The gradient of ‖x‖₂ at a point x other than 0, a float tensor (n,): a tensor (n,)."""
     return x / torch.linalg.vector_norm(x)
+
+
+_ROUNDED = 1e-5  # float32 is enough: squares, a sum of up to 7, a root, a quotient
 
 
 def _at(x):

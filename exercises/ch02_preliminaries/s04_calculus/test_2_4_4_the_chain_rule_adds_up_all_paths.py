@@ -44,11 +44,6 @@ import torch
 from matplotlib.figure import Figure
 from torch.autograd.functional import jacobian
 
-# u = xy + z², x = a + b², y = ab, z = a² − b at a = 2, b = 1, where x = 3, y = 2, z = 3.
-_OUTER = torch.tensor([2.0, 3.0, 6.0])  # y, x, 2z
-_INNER = torch.tensor([[1.0, 2.0], [1.0, 2.0], [4.0, -1.0]])  # 1, 2b; b, a; 2a, −1
-_CLOSE = 1e-4  # a sum of three products below 10³, rounded five times to 24 bits
-
 
 def chain_rule(outer, inner):
     """The derivatives of u by a and b, a tensor (2,).
@@ -57,6 +52,12 @@ def chain_rule(outer, inner):
     x, y and z (its rows) by a and b (its columns), (3, 2).
     """
     return outer @ inner
+
+
+# u = xy + z², x = a + b², y = ab, z = a² − b at a = 2, b = 1, where x = 3, y = 2, z = 3.
+_OUTER = torch.tensor([2.0, 3.0, 6.0])  # y, x, 2z
+_INNER = torch.tensor([[1.0, 2.0], [1.0, 2.0], [4.0, -1.0]])  # 1, 2b; b, a; 2a, −1
+_CLOSE = 1e-4  # a sum of three products below 10³, rounded five times to 24 bits
 
 
 def _u(x, y, z):

@@ -10,7 +10,7 @@ Answer
 ------
 A common example is `y = x * x`, then `y = y * y if y.norm() > 0 else 100 * y`.  Its gradient
 at x ≈ −1.8243 is −24.2866.  That is 4x³, as for other x: the branch has no effect, and the
-function is x⁴.  Here the path matters: for x ≥ 0 this is x below 1, then x², from 2 on x³.
+function is x⁴.  Here the path matters: for 0 ≤ x < 3 this is x below 1, x² from 1, x³ from 2.
 
     y = x
     for _ in range(int(abs(x))):
@@ -28,7 +28,7 @@ meant.  A turn of the Babylonian loop turns the slope y′ into (y′ + 1/y − 
 y = √a this is 1/(2√a), whatever y′ was: *a turn at the root repairs any slope*.  But a loop
 that starts from y = a and stops once y² = a makes no turn at a = 1: its slope is 1, not ½.
 
-So in this loop, which is Newton's, the slope is right once y stands still.  Others may differ:
+So in this loop, which is Newton's, the slope is right after one turn at the root.  Others differ:
 `y = y - 0.1 * (y * y - a)` from y = a stands still at a = 1 at once, and its slope is 0.9.
 
 Hints
@@ -138,7 +138,7 @@ def test_the_graph_grows_with_the_number_of_turns(graph_nodes):
 
 @pytest.mark.misconception("autograd differentiates the function that was meant")
 def test_a_right_value_may_have_a_wrong_slope():
-    """At a = y = 1, no turn leaves the slope 1, and a turn of y − 0.1(y² − a) 0.9, for ½."""
+    """At a = y = 1 it should be ½: it is 1 without a turn, 0.9 after y − 0.1(y² − a)."""
     a = _leaf(1.0)
 
     stopped, turns = _hasty_sqrt(a, 0.0)

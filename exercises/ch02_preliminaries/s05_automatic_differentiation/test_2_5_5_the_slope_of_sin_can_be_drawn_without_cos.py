@@ -26,8 +26,8 @@ How do we know that it is right?  A second way, the central difference, needs no
 
     (f(x + h) − f(x − h)) / 2h   →   f′(x)
 
-For the sine it is f′(x) · sin(h)/h exactly: too small by a part h²/6.  But numbers are rounded
-by a part ε = 2 · 10⁻¹⁶, which is divided by h.  The best h is about 10⁻⁵, for ten digits.
+For the sine it is f′(x) · sin(h)/h exactly, so its relative error is h²/6.  But numbers are
+rounded, in float64 by ε = 2 · 10⁻¹⁶, and that is divided by h: h = 10⁻⁵ is best, for ten digits.
 
 In practice
 -----------

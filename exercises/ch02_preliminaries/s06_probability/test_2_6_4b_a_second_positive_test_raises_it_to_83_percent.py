@@ -136,7 +136,7 @@ def test_a_negative_second_result_does_not_undo_the_first():
 
 @pytest.mark.misconception("two positives combine as 1 − (1 − 0.13)²")
 def test_a_useless_test_changes_nothing():
-    """A tossed coin, likelihoods ½ and ½, moves nothing; that rule gives 24 % for two tests."""
+    """A tossed coin, likelihoods ½ and ½, moves nothing; 1 − (1 − 0.13)² would be 24 %."""
     once = joint_posterior(0.0015, [_FIRST])
 
     assert f"{1 - (1 - once) ** 2:.0%}" == "24%"

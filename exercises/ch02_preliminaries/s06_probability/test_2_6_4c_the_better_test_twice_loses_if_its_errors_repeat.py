@@ -1,4 +1,4 @@
-"""2.6.4c — The better test twice beats a second one, unless 3/98 of its false alarms repeat.
+"""2.6.4c — The better test twice beats a second one, unless over 3/98 of its false alarms repeat.
 
 Question
 --------

@@ -1,0 +1,257 @@
+"""3.2.2b — Of a solar cell's five parameters autograd searches two; regression gives three.
+
+Question
+--------
+Beyond Ohm's law: learn a model of the voltage V and current I of a solar cell by autograd.  The
+single-diode model, with V_t = kT/q = 26.382 mV at 33 °C, is
+
+    I = I_ph − I_s (exp((V + I R_s)/(n V_t)) − 1) − (V + I R_s)/R_sh
+
+For 26 measured points, with the measured I on the right, find the photocurrent I_ph, saturation
+current I_s, ideality factor n, series resistance R_s and shunt resistance R_sh, with errors.
+<https://zh.d2l.ai/chapter_linear-networks/linear-regression-scratch.html>
+English edition: 3.4.2 <https://d2l.ai/chapter_linear-regression/linear-regression-scratch.html>
+
+Answer
+------
+The residuals have the least root mean square, 0.986 mA, at (± one standard error)
+
+    I_ph  0.7608 ± 0.0004 A       n      1.481 ± 0.011        R_sh  54 ± 5 Ω
+    I_s   0.32 ± 0.04 µA          R_s    36.4 ± 0.5 mΩ
+
+If n and R_s are known, the right side is linear in I_ph, I_s and 1/R_sh: these come from linear
+regression.  So start at n = 1.5, R_s = 1 mΩ, and repeat: find the other three; by autograd take
+the Jacobian J, the slopes by all five; regress the residuals on J, and move n and R_s by that.
+
+Why
+---
+The squared errors are the diagonal of Σ residual²/(26 − 5) times the inverse of JᵀJ.
+More I_s and a larger n almost cancel each other: their errors have the correlation 0.99995.  So
+the curve fits within 0.13 % of its height, and yet I_s is uncertain by 11 % and R_sh by 9.5 %.
+
+Gradient descent on all five crawls for the same reason.  The number of its steps grows with the
+condition number of JᵀJ, which is 10⁷ even if each parameter is in units of its own value.
+
+Hints
+-----
+1. In which of the five is the right side linear, if the others are known?
+2. How do you find the other two from a Jacobian, by a linear regression at each step?
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from scipy.optimize import least_squares
+
+_V_T = 1.380649e-23 * 306.15 / 1.602176634e-19  # kT/q at 33 °C, in volt
+
+
+def cell_current(parameters, V, I):  # noqa: E741 - the field's symbol for a current
+    """The right side of the model in ampere, for (I_ph, I_s, n, R_s, R_sh) in A, A, 1, Ω, Ω.
+
+    Tensors in float64: parameters of shape (5,), V and I of shape (m,).
+    """
+    I_ph, I_s, n, R_s, R_sh = parameters
+    across = V + I * R_s
+    return I_ph - I_s * torch.expm1(across / (n * _V_T)) - across / R_sh
+
+
+def fit_single_diode(V, I):  # noqa: E741
+    """The five parameters with the least squared residuals, and their standard errors.
+
+    Two tensors of shape (5,), ordered as in `cell_current`, from measured V and I of shape (m,)
+    in float64.  Raises RuntimeError if the parameters do not settle.
+    """
+    n, R_s = V.new_tensor([1.5, 0.001])
+    for _ in range(30):
+        p = _with_regression(n, R_s, V, I)
+        # by relative changes, as the parameters themselves differ by ten decades
+        J = torch.autograd.functional.jacobian(lambda p: cell_current(p, V, I), p) * p
+        residuals = I - cell_current(p, V, I)
+        inverse = torch.linalg.inv(J.T @ J)
+        step = inverse @ J.T @ residuals
+        if step.norm() < 1e-9:
+            variance = residuals @ residuals / (len(V) - 5)
+            return p, p * (variance * inverse.diagonal()).sqrt()
+        n, R_s = n + n * step[2], R_s + R_s * step[3]
+    raise RuntimeError("the parameters have not settled after 30 steps")
+
+
+def _with_regression(n, R_s, V, I):  # noqa: E741
+    """All five parameters, three of them by linear regression for the given n and R_s."""
+    across = V + I * R_s
+    columns = (torch.ones_like(V), -torch.expm1(across / (n * _V_T)), -across)
+    X = torch.stack(columns, dim=1)
+    I_ph, I_s, conductance = torch.linalg.solve(X.T @ X, X.T @ I)
+    return torch.stack((I_ph, I_s, n, R_s, 1 / conductance))
+
+
+@pytest.fixture
+def cell(solar_cell):
+    """Voltage and current, 26 each."""
+    return torch.tensor(solar_cell.to_numpy(dtype=float, copy=True)).T
+
+
+def _by_scipy(V, I, start, fixed=()):  # noqa: E741
+    """Parameters, their relative errors and correlations, and Σ residual², without autograd."""
+    V, I = V.numpy(), I.numpy()  # noqa: E741
+    free = [i for i in range(5) if i not in fixed]
+    p = np.array(start)
+
+    def residuals(logarithms):
+        p[free] = np.exp(logarithms)
+        u = V + I * p[3]
+        return p[0] - p[1] * (np.exp(u / (p[2] * 0.026381966)) - 1) - u / p[4] - I
+
+    fit = least_squares(residuals, np.log(p[free]), method="lm", xtol=1e-12, ftol=1e-14)
+    assert fit.success
+    residuals(fit.x)
+    covariance = np.linalg.inv(fit.jac.T @ fit.jac) * 2 * fit.cost / (len(V) - 5)
+    errors = covariance.diagonal() ** 0.5
+    return p, errors, covariance / np.outer(errors, errors), 2 * fit.cost
+
+
+def _arrays(*vectors):
+    return [np.array([float(number) for number in vector]) for vector in vectors]
+
+
+def _points(parameters, across):
+    """Voltage and current where so much voltage lies across the diode: no equation to solve."""
+    I_ph, I_s, n, R_s, R_sh = parameters
+    I = I_ph - I_s * torch.expm1(across / (n * _V_T)) - across / R_sh  # noqa: E741
+    return across - I * R_s, I
+
+
+_START = 0.76, 3e-7, 1.5, 0.04, 50.0
+
+
+def test_the_cell_s_parameters_and_their_errors(cell):
+    """I_ph, I_s, n, R_s and R_sh are as told, ± 0.05, 11, 0.8, 1.3, 9.5 %; RMSE 0.986 mA."""
+    parameters, errors = _arrays(*fit_single_diode(*cell))
+
+    expected, relative, _, squares = _by_scipy(*cell, _START)
+    # a thousandth of the errors of I_s and R_sh: other ways stop a little earlier
+    assert parameters == pytest.approx(expected, rel=1e-4, abs=0)
+    assert errors == pytest.approx(relative * expected, rel=0.01, abs=0)
+    rounded = [f"{value:.2g}" for value in 100 * relative]
+    assert rounded == ["0.054", "11", "0.77", "1.3", "9.5"]
+    assert parameters == pytest.approx([0.7608, 0.323e-6, 1.481, 0.0364, 53.7], rel=1e-3, abs=0)
+    assert (squares / 26) ** 0.5 == pytest.approx(0.986e-3, rel=0, abs=5e-7)
+
+
+def test_the_model_by_hand():
+    """With 4 V across the diode, exp(4/(n V_t)) = 3 and R_sh = 4: 2 − ½·(3 − 1) − 4/4 = 0."""
+    n = 4 / (math.log(3) * _V_T)
+    parameters = torch.tensor([2, 0.5, n, 1.5, 4], dtype=torch.float64)
+    V, I = torch.tensor([[2.5], [1.0]], dtype=torch.float64)  # noqa: E741
+
+    assert cell_current(parameters, V, I).tolist() == pytest.approx([0], rel=0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        (0.38, 3e-7, 1.5, 0.04, 50.0),
+        (7.6, 3e-6, 1.5, 0.004, 5.0),
+        (0.76, 1e-8, 1.25, 0.03, 90.0),
+    ],
+    ids=["half the light", "ten times the area", "a better diode"],
+)
+@pytest.mark.seeds(3)
+def test_other_cells_are_learned_as_well(torch_rng, truth):
+    """From 30 currents with 0.1 % of noise: as SciPy from the truth, within 5 errors of it."""
+    highest = truth[2] * _V_T * math.log(1.2 * truth[0] / truth[1])
+    V, I = _points(truth, torch.linspace(-0.2, 1, 30, dtype=torch.float64) * highest)  # noqa: E741
+    noise = torch.randn(30, generator=torch_rng, dtype=torch.float64)
+    I = I + 0.001 * truth[0] * noise  # noqa: E741
+
+    parameters, errors = _arrays(*fit_single_diode(V, I))
+
+    expected, relative, _, _ = _by_scipy(V, I, truth)
+    assert parameters == pytest.approx(expected, rel=1e-3, abs=0)
+    assert errors == pytest.approx(relative * expected, rel=0.01, abs=0)
+    assert (abs(np.log(parameters / truth)) < 5 * relative).all()
+
+
+def test_three_of_the_parameters_enter_linearly(cell):
+    """For equal n and R_s the currents of two sets of I_ph, I_s and 1/R_sh add up."""
+    one, two, both = (
+        cell_current(torch.tensor([I_ph, I_s, 1.5, 0.04, R_sh], dtype=torch.float64), *cell)
+        for I_ph, I_s, R_sh in ((0.5, 1e-7, 60), (0.2, 2e-7, 30), (0.7, 3e-7, 20))
+    )
+
+    # sums of terms below 1 A, and exp(15) multiplies the rounding of its exponent by 15
+    assert (one + two - both).abs().max() < 1e-13
+
+
+@pytest.mark.misconception("a curve that fits so well has found its parameters")
+@pytest.mark.parametrize("direction", [-1, 1])
+def test_a_wrong_saturation_current_fits_almost_as_well(cell, direction):
+    """With I_s moved by its error of 11 % and the others refitted, the RMSE grows by 2.4 %.
+
+    So a standard error is defined: Σ residual² grows by 1/(26 − 5), as far as I is linear.
+    """
+    parameters, errors = _arrays(*fit_single_diode(*cell))
+    moved = parameters.copy()
+    moved[1] *= math.exp(direction * errors[1] / parameters[1])
+
+    _, _, _, squares = _by_scipy(*cell, moved, fixed=[1])
+
+    _, _, _, least = _by_scipy(*cell, _START)
+    assert squares / least - 1 == pytest.approx(1 / 21, rel=0.02, abs=0)
+    assert (squares / least) ** 0.5 == pytest.approx(1.024, rel=0, abs=0.001)
+
+
+@pytest.mark.misconception("gradient descent on all five does as well")
+def test_saturation_and_ideality_compensate_each_other(cell):
+    """The errors of I_s and n have the correlation 0.99995, and JᵀJ the condition 10⁷."""
+    parameters = torch.tensor(_arrays(*fit_single_diode(*cell))[0])
+
+    J = torch.autograd.functional.jacobian(lambda p: cell_current(p, *cell), parameters)
+
+    relative = J * parameters
+    _, _, correlation, _ = _by_scipy(*cell, _START)
+    assert correlation[1, 2] == pytest.approx(0.99995, rel=0, abs=5e-6)
+    covariance = torch.linalg.inv(relative.T @ relative)
+    by_autograd = covariance[1, 2] / (covariance[1, 1] * covariance[2, 2]).sqrt()
+    assert by_autograd.item() == pytest.approx(correlation[1, 2], rel=0, abs=1e-6)
+    assert 1.0e7 < torch.linalg.cond(relative.T @ relative) < 1.2e7
+
+
+@pytest.mark.edge
+def test_a_fit_that_does_not_settle_says_so(cell):
+    """If the points are those of no cell and no parameters settle, RuntimeError is raised."""
+    with pytest.raises(RuntimeError):
+        fit_single_diode(cell[0], cell[1].flip(0))
+
+
+def test_the_figure_shows_the_bend_and_the_residuals(save_figure, cell):
+    """The figure shows 26 points on the curve of the model, and what is left in milliampere."""
+    V, I = cell  # noqa: E741
+    parameters, _ = _arrays(*fit_single_diode(V, I))
+    fitted = cell_current(torch.tensor(parameters), V, I)
+    rmse = 1000 * ((I - fitted) ** 2).mean().sqrt().item()
+    curve = _points(parameters, torch.linspace(-0.18, 0.585, 200, dtype=torch.float64))
+
+    fig = Figure(figsize=(6.4, 4.4), layout="constrained")
+    top, bottom = fig.subplots(2, sharex=True, height_ratios=[2, 1])
+    top.plot(*curve, color="C0", label="single-diode model")
+    top.plot(V, I, "o", color="C1", markersize=4, label="measured")
+    top.set(
+        ylabel="current (A)", title="Five parameters for the curve of a solar cell at 33 °C"
+    )
+    top.legend(loc="lower left")
+    bottom.axhspan(-rmse, rmse, color="0.9")
+    bottom.plot(V, 1000 * (I - fitted), "o", color="C1", markersize=4)
+    bottom.text(-0.2, 1.6, f"grey: ± root mean square, {rmse:.3f} mA")
+    bottom.set(xlabel="voltage (V)", ylabel="residual (mA)", ylim=(-2.8, 2.8))
+
+    drawn, measured = (line.get_xydata() for line in top.lines)
+    assert len(measured) == len(bottom.lines[0].get_xydata()) == 26
+    on_curve = np.interp(measured[:, 0], *drawn.T)
+    assert np.abs(on_curve - measured[:, 1]).max() < 0.003
+    assert rmse == pytest.approx(0.986, rel=0, abs=5e-4)
+    save_figure(fig)
