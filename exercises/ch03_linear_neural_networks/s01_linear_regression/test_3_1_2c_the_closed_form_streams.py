@@ -194,29 +194,6 @@ def test_a_float32_sum_of_ones_stops_at_two_to_the_24():
     assert exact.item() == 2**24 + 1
 
 
-@pytest.mark.edge
-def test_labels_in_a_column_are_summed_alike(torch_rng):
-    """Labels of shape (rows, 1) in one block and (rows,) in the next have the same sums."""
-    X, y = _rows(torch_rng, 4)
-
-    _, moment = normal_sums([(X[:2], y[:2]), (X[2:], y[2:, None])])
-
-    assert (moment - X.T @ y).abs().max() < 100 * _EPS
-
-
-@pytest.mark.edge
-@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_a_bad_row_is_seen_in_the_sums(torch_rng, bad):
-    """One NaN or infinity in the middle of the stream is noticed at its end."""
-    X, y = _rows(torch_rng)
-    X[500, 2] = bad
-
-    gram, moment = normal_sums(_blocks(X, y, 400, 600))
-
-    assert not gram.isfinite().all()
-    assert not moment.isfinite().all()
-
-
 @pytest.mark.benchmark(group="3.1.2 What do the streamed sums cost beside lstsq?")
 @pytest.mark.parametrize("method", ["streamed sums", "torch lstsq (gels)"])
 def test_time_of_the_sums(benchmark, one_thread, torch_rng, method):
