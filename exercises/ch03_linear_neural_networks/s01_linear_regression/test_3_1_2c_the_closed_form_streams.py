@@ -25,6 +25,8 @@ machine: 20 numbers for d = 5, be it for a thousand rows or a billion.
 In practice
 -----------
 - NumPy multiplies Xᵀ by X in half the time of other products: it knows that XᵀX is symmetric.
+- Torch's idle threads keep cores busy, which NumPy's then miss: leave one thread, or set
+  `OMP_WAIT_POLICY=PASSIVE`.
 - Sum in float64: a float32 sum that has reached 2²⁴ takes no notice of another 1.
 - What sums can't give back are digits: XᵀX has the squared condition number (3.1.2b).
   A triangle R keeps them, and streams as well (3.1.2e).
