@@ -46,11 +46,11 @@ from matplotlib.figure import Figure
 
 
 def closed_form_multiplications(n, d):
-    """Multiplications for the different numbers of XᵀX and for Xᵀy, if X is (n, d): an int.
+    """Multiplications for the different numbers of XᵀX and for Xᵀy, if X is (n, d).
 
     To solve the d equations takes about d³/6 more, which is little if n is large beside d.
     """
-    return n * d * (d + 3) // 2
+    return n * d * (d + 3) / 2
 
 
 def sgd_multiplications(n, d, epochs):
