@@ -15,8 +15,7 @@ import os
 import statistics
 import sys
 import time
-import tracemalloc
-from itertools import accumulate
+from functools import partial
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -25,12 +24,12 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np  # noqa: E402 (after the threads are set)
 import scipy.linalg  # noqa: E402
 import torch  # noqa: E402
-from torch.autograd.profiler import profile  # noqa: E402
 
 _ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(_ROOT))
 
 from fixtures.catalogue import exercises_in  # noqa: E402
+from fixtures.counting import peak_of  # noqa: E402
 from fixtures.datasets import read  # noqa: E402
 
 _ROUNDS = 9
@@ -121,16 +120,6 @@ def _medians(routines, X, y):
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def _peak(routine, X, y):
-    with profile(profile_memory=True) as record:
-        tracemalloc.start()
-        routine(X, y)
-        _, python = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    held = accumulate(event.self_cpu_memory_usage for event in record.function_events)
-    return python + max(held, default=0)
-
-
 def _digits(routine):
     """How many digits of the worst of Longley's seven coefficients are right."""
     table = torch.tensor(read("longley.csv").to_numpy(dtype=float, copy=True))
@@ -161,7 +150,7 @@ def main():
     fastest = min(medians.values())
     _say(f"{'n = 10⁵, d = 50':<30}{'ms':>9}{'ratio':>8}{'peak MB':>9}{'Longley':>9}")
     for name, seconds in sorted(medians.items(), key=lambda item: item[1]):
-        peak, digits = _peak(routines[name], X, y) / 1e6, _digits(small[name])
+        peak, digits = peak_of(partial(routines[name], X, y)) / 1e6, _digits(small[name])
         _say(f"{name:<30}{seconds * 1e3:9.1f}{seconds / fastest:8.2f}{peak:9.1f}{digits:9.1f}")
     X, y = _problem(10_000, 10)
     routines = _absolute_deviations()
@@ -172,7 +161,7 @@ def main():
         for name, routine in routines.items()
     }
     for name, seconds in sorted(medians.items(), key=lambda item: item[1]):
-        peak = _peak(routines[name], X, y) / 1e6
+        peak = peak_of(partial(routines[name], X, y)) / 1e6
         excess = losses[name] / min(losses.values()) - 1
         _say(f"{name:<30}{seconds * 1e3:9.1f}{peak:9.1f}{excess:24.1e}")
 
