@@ -34,9 +34,8 @@ And test on new fonts: on new drawings of DejaVu the two read 0.89 and 0.97, and
 
 Hints
 -----
-1. Which of your skills could you not explain to somebody over the telephone?
-2. Which pieces of the paper reach the margin of the image?  The others are holes.
-3. Which number is 1 for two equal images and 0 for two that share no ink?
+1. Which pieces of the paper reach the margin of the image?  The others are holes.
+2. Which number is 1 for two equal images and 0 for two that share no ink?
 """
 
 import functools
@@ -67,15 +66,10 @@ def nearest_neighbour(images, examples, labels):
     The examples (n, d) have the `labels` (n,).  The similarity of two rows is their cosine.  A
     row of zeros resembles nothing: it raises ValueError, as NaN and infinity do.
     """
-    cosines = _unit(images) @ _unit(examples).T
-    return labels[cosines.argmax(dim=1)]
-
-
-def _unit(rows):
-    lengths = rows.norm(dim=1, keepdim=True)
-    if not (lengths.isfinite() & (lengths > 0)).all():
+    similarity = images @ examples.T / examples.norm(dim=1)  # times the length of the image
+    if not (similarity.isfinite().all() and images.any(dim=1).all()):
         raise ValueError("expected finite rows that are not all zero")
-    return rows / lengths
+    return labels[similarity.argmax(dim=1)]
 
 
 # All faces that come with matplotlib and have ten digits of full height.
@@ -87,12 +81,8 @@ _DEJAVU = [
 _NEW = ["STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"]
 _NEW += ["cmr10", "cmb10", "cmss10", "cmtt10", "cmti10"]
 _SIZES = [10, 20, 40, 80, 160, 320, 640]  # numbers of examples
-_TABLE = {
-    "middle": (0.52, 0.91),
-    "moved": (0.5, 0.84),
-    "flipped": (0.17, 0.82),
-    "moved, in DejaVu": (0.89, 0.97),
-}
+_TABLE = {"middle": (0.52, 0.91), "moved": (0.5, 0.84), "flipped": (0.17, 0.82)}
+_TABLE["moved, in DejaVu"] = 0.89, 0.97
 
 
 @functools.cache
@@ -223,7 +213,9 @@ def test_holes_by_hand():
     pictures = {
         "### #.# ###": 1,
         ".#. #.# .#.": 1,  # corners close a hole
-        "#.# #.# ###": 0,  # one pixel opens it
+        "#.# #.# ###": 0,  # one pixel opens it, on any side
+        "### #.# #.#": 0,
+        "### #.. ###": 0,
         "... ... ...": 0,
         "##### #.### ##.## #####": 2,  # paper is not joined at corners
         "####### #.....# #.###.# #.#.#.# #.###.# #.....# #######": 2,
@@ -232,19 +224,6 @@ def test_holes_by_hand():
     for picture, holes in pictures.items():
         ink = torch.tensor([[pixel == "#" for pixel in row] for row in picture.split()])
         assert count_holes(ink) == holes
-
-
-@pytest.mark.seeds(3)
-def test_holes_are_pieces_minus_corners_plus_edges_minus_squares(rng):
-    """Euler's formula, for ink made of closed squares, gives the same in 200 random images."""
-    for ink in rng.random((200, 7, 8)) < 0.6:
-        framed = np.pad(ink, 1)
-        down, across = framed[1:] | framed[:-1], framed[:, 1:] | framed[:, :-1]
-        edges = down[:, 1:-1].sum() + across[1:-1].sum()
-        corners = (down[:, 1:] | down[:, :-1]).sum()
-        pieces = ndimage.label(ink, np.ones((3, 3)))[1]
-
-        assert count_holes(torch.from_numpy(ink)) == pieces - corners + edges - ink.sum()
 
 
 def test_the_most_similar_example_is_that_of_the_smallest_angle():
@@ -267,33 +246,22 @@ def test_what_resembles_nothing_is_refused(bad):
 
 
 def test_the_figure_shows_where_examples_overtake_the_rules(save_figure, seed):
-    """The more examples, the more is read; beside it twelve digits and what either reads."""
+    """The more examples, the more is read; beside it ten of the digits to be read."""
     level = _share(_read_by_rules(seed, "moved"))
     rising = [_share(_read_by_examples(seed, "moved", size)) for size in _SIZES]
+    digits = _drawings(seed)[1]["moved"][:10].unflatten(0, (5, 2))
 
     fig = Figure(figsize=(6.4, 3.4))
-    ax, shown = fig.subplots(1, 2, width_ratios=(1.1, 1))
+    ax, shown = fig.subplots(1, 2, width_ratios=(2.2, 1))
     ax.axhline(level, color="C1")
     ax.plot(rising, "o-", color="C0")
     ax.text(6, level - 0.07, "rules", color="C1", ha="right")
     ax.text(3.7, 0.76, "nearest\nneighbour", color="C0", ha="right")
     ax.set(xlabel="number of examples", ylabel="share read correctly", ylim=(0, 1))
-    ax.set_xticks(range(7), _SIZES)
-    ax.set_title("Moved digits of new fonts")
-    for row, name in enumerate(list(_TABLE)[:3]):
-        read = _read_by_rules(seed, name), _read_by_examples(seed, name)[0]
-        shown.text(-3, 34 * row + 10, name, ha="right", va="center")
-        for digit in range(6, 10):
-            left, top = 26 * (digit - 6), 34 * row
-            image = _drawings(seed)[1][name][digit].numpy()
-            shown.imshow(image, cmap="Greys", extent=(left, left + 20, top + 20, top))
-            for x, color, digits in zip((4, 17), ("C1", "C0"), read, strict=True):
-                text = f"{digits[digit]}{'' if digits[digit] == digit else '✗'}"
-                shown.text(left + x, top + 26, text, color=color, ha="center", va="center")
-    shown.set(xlim=(-2, 101), ylim=(98, -2))
-    shown.set_title("orange: rules, blue: 640 examples")
+    ax.set(xticks=range(7), xticklabels=_SIZES, title="Moved digits of new fonts")
+    shown.imshow(digits.transpose(1, 2).flatten(2).flatten(0, 1).numpy(), cmap="Greys")
+    shown.set_title("Ten of them")
     shown.set_axis_off()
 
     assert rising[0] < level < rising[-1]
-    assert len(shown.texts) == 27
     save_figure(fig)

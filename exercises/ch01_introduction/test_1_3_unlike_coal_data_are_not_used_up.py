@@ -23,8 +23,7 @@ misses θ by σ²/n in the mean square.  So with σ = 2:
     measurements                  10      20      40      40 that are 20, twice each
     mean square of the error     0.4     0.2     0.1      0.2
 
-Twice the data halve the error, and save less each time: 0.2, then 0.1.  That errors fall like
-1/n is so for every model with a fixed number of numbers to learn.
+Twice the data halve the error, and save less each time: 0.2, then 0.1.
 
 A better engine uses what is known beforehand.  If rods differ from a standard by 0 ± 1, and θ
 is that difference, divide the sum by n + 4 instead of n: it is worth 4 more measurements.
@@ -34,8 +33,7 @@ you train.
 Hints
 -----
 1. What is left of the coal when the engine has run, and what of the data?
-2. Learn from every example twice.  What changes?
-3. How does the error of an average fall, if you double the measurements again and again?
+2. How does the error of an average fall, if you double the measurements again and again?
 """
 
 import pytest
@@ -56,11 +54,11 @@ def expected_error(n, sigma):
     return sigma**2 / n
 
 
-_COUNT, _SIGMA = 2000, 2.0
+_COUNT, _SIGMA = 800, 2.0
 
 
 def _rods(generator, n):
-    """2000 rods: lengths θ from N(0, 1), and n measurements of each with noise of σ = 2."""
+    """800 rods: lengths θ from N(0, 1), and n measurements of each with noise of σ = 2."""
     theta = torch.randn(_COUNT, generator=generator, dtype=torch.float64)
     noise = torch.randn(_COUNT, n, generator=generator, dtype=torch.float64)
     return theta, theta[:, None] + _SIGMA * noise
@@ -150,21 +148,6 @@ def test_copies_mislead_a_learner_that_weighs_them_against_knowledge(torch_rng):
     assert harm.mean() > 2 * harm.std() / _COUNT**0.5
 
 
-@pytest.mark.seeds(3)
-def test_errors_of_ten_numbers_fall_like_one_over_n_as_well(torch_rng):
-    """Least squares with 10 numbers errs by 10σ²/(n − 11): by 10/29 and 10/69."""
-    d, means = 10, {}
-    for n in (40, 80):
-        X = torch.randn(500, n, d, generator=torch_rng, dtype=torch.float64)
-        noise = torch.randn(500, n, 1, generator=torch_rng, dtype=torch.float64)
-        w = torch.linalg.lstsq(X, noise, driver="gels").solution
-        means[n] = w.square().sum((1, 2))
-        assert _agrees(means[n], d / (n - d - 1))
-
-    ratio = means[40].mean() / means[80].mean()
-    assert ratio.item() == pytest.approx(69 / 29, rel=0.15, abs=0)  # two means known to 3 %
-
-
 def test_the_figure_shows_what_more_data_are_worth(save_figure, torch_rng):
     """The figure shows errors against n, on theory's lines, and copies that change none."""
     sizes = [2, 5, 10, 20, 40, 100]
@@ -184,9 +167,8 @@ def test_the_figure_shows_what_more_data_are_worth(save_figure, torch_rng):
     ax.plot([20, 60], [plain[3], copied], "k:x", linewidth=1)
     ax.text(64, copied, "20 measurements,\nthree times each", va="center")
     ax.set_xticks(sizes, list(map(str, sizes)))
-    ax.set_yticks([0.05, 0.1, 0.2, 0.5, 1, 2], ["0.05", "0.1", "0.2", "0.5", "1", "2"])
-    ax.minorticks_off()
     ax.set(xlabel="measurements n", ylabel="mean square of the error", xlim=(1.6, 300))
+    ax.set_title("Copies add nothing; knowledge is worth four measurements")
     ax.legend(loc="lower left")
 
     _, _, dots, squares, cross = (line.get_ydata() for line in ax.lines)

@@ -105,7 +105,7 @@ def _problem(generator, n, d, kappa):
     return X, n**0.5 * torch.linalg.qr(parts[0]).Q @ parts[2] + parts[3]
 
 
-_STEPS = torch.logspace(-2, 0.5, 11, dtype=torch.float64)
+_STEPS = torch.logspace(-1.5, 0.5, 9, dtype=torch.float64)
 
 
 def _excess(X, y, epochs, batch):

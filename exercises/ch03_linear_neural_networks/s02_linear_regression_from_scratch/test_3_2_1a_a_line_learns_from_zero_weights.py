@@ -24,11 +24,6 @@ The loss is convex, so gradient descent in small steps ends at a minimum from an
   is every step.  Descent ends at the minimum nearest to its start; from zero, at the one with
   the smallest norm.  For two equal columns x, x and y = 6x this is w = (3, 3).
 
-In practice
------------
-For dependent columns use `torch.linalg.pinv`, or `torch.linalg.lstsq` with `driver="gelsd"`:
-the answers of its default driver may change from call to call.
-
 Hints
 -----
 1. Put w = 0 into the gradient of the squared loss.  When is the result zero?
@@ -79,20 +74,17 @@ def _loss(X, y, w):
 
 @pytest.mark.seeds(3)
 def test_zero_and_random_starts_meet_at_the_noise_floor(torch_rng):
-    """On the book's data 3 epochs from 0 and N(0, 0.01²) end within 0.01 of the minimum.
-
-    300 steps keep (1 − η)³⁰⁰ = 0.0001 of the distance on average, 0.0007 from zero; the noise
-    of the steps adds √(ησ²/2B) = 0.0004.  0.01 is nine times their sum.
-    """
+    """On the book's data 3 epochs from 0 and N(0, 0.01²) end within 0.01 of the minimum."""
     X, y = _book_data(torch_rng)
     starts = torch.stack([0 * _TRUTH, 0.01 * torch.randn(3, generator=torch_rng).double()])
 
     ends = _sgd(X, y, starts, torch_rng)[-1]
 
+    # 300 steps keep (1 − η)³⁰⁰ of the distance, 0.0007; their noise adds √(ησ²/2B) = 0.0004
     assert (ends[0] - ends[1]).abs().max() < 1e-4
     for start, end in zip(starts, ends, strict=True):
         assert (end - descent_limit(X, y, start)).abs().max() < 0.01
-        # 4 standard errors √(2/n) of the floor are 18 %; the distances above add 1 % or so
+        # 4 standard errors √(2/n) of the floor are 18 %
         assert 0.8 * _SIGMA**2 / 2 < _loss(X, y, end) < 1.3 * _SIGMA**2 / 2
 
 

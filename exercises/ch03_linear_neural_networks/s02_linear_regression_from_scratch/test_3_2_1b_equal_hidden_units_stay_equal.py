@@ -25,8 +25,6 @@ With the residuals rᵢ = ŷᵢ − yᵢ the loss Σᵢ rᵢ² / 2n has the grad
 If all is zero, the first is zero since φ(0) = 0, and the second since vₖ = 0: so it is after
 each step.  Units with equal wₖ, aₖ and vₖ have equal gradients: they are equal after each step.
 
-This loss is not convex: at zero weights and c = ȳ its gradient is zero, but it is not least.
-
 Hints
 -----
 1. Which factors of the gradients are zero if all weights are zero?
@@ -159,9 +157,8 @@ def test_the_figure_shows_what_each_start_learns(save_figure, torch_rng):
         left.plot([_loss(parameters, torch.tanh) for parameters in path], label=name)
         right.plot(*path[-1][0].T, marker, label=name)
     left.axhline(_least_loss_of_equal_units(), color="black", ls=":", label="equal: best")
-    left.set(
-        title="Only random units learn max(x₁, x₂)", xlabel="step", ylabel="loss", ylim=(0, 1)
-    )
+    left.set(title="Only random units learn max(x₁, x₂)", xlabel="step", ylabel="loss")
+    left.set_ylim(0, 1)
     right.set(title="Equal: 8 units in one place", xlabel="weight w₁", ylabel="weight w₂")
     left.legend()
 

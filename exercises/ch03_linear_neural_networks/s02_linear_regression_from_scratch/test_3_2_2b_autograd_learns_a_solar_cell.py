@@ -29,9 +29,6 @@ The squared errors are the diagonal of Σ residual²/(26 − 5) times the invers
 More I_s and a larger n almost cancel each other: their errors have the correlation 0.99995.  So
 the curve fits within 0.13 % of its height, and yet I_s is uncertain by 11 % and R_sh by 9.5 %.
 
-Gradient descent on all five crawls for the same reason.  The number of its steps grows with the
-condition number of JᵀJ, which is 10⁷ even if each parameter is in units of its own value.
-
 Hints
 -----
 1. In which of the five is the right side linear, if the others are known?
@@ -52,7 +49,7 @@ _V_T = 1.380649e-23 * 306.15 / 1.602176634e-19  # kT/q at 33 °C, in volt
 def cell_current(parameters, V, I):  # noqa: E741 - the field's symbol for a current
     """The right side of the model in ampere, for (I_ph, I_s, n, R_s, R_sh) in A, A, 1, Ω, Ω.
 
-    Tensors in float64: parameters of shape (5,), V and I of shape (m,).
+    Tensors in float64: parameters of shape (5,) or (5, m), V and I of shape (m,).
     """
     I_ph, I_s, n, R_s, R_sh = parameters
     across = V + I * R_s
@@ -68,9 +65,11 @@ def fit_single_diode(V, I):  # noqa: E741
     n, R_s = V.new_tensor([1.5, 0.001])
     for _ in range(30):
         p = _with_regression(n, R_s, V, I)
+        copies = p.expand(len(V), 5).clone().requires_grad_()  # one for each point: a row of J
+        residuals = I - cell_current(copies.T, V, I)
         # by relative changes, as the parameters themselves differ by ten decades
-        J = torch.autograd.functional.jacobian(lambda p: cell_current(p, V, I), p) * p
-        residuals = I - cell_current(p, V, I)
+        J = -torch.autograd.grad(residuals.sum(), copies)[0] * p
+        residuals = residuals.detach()
         inverse = torch.linalg.inv(J.T @ J)
         step = inverse @ J.T @ residuals
         if step.norm() < 1e-9:
@@ -95,23 +94,20 @@ def cell(solar_cell):
     return torch.tensor(solar_cell.to_numpy(dtype=float, copy=True)).T
 
 
-def _by_scipy(V, I, start, fixed=()):  # noqa: E741
+def _by_scipy(V, I, start):  # noqa: E741
     """Parameters, their relative errors and correlations, and Σ residual², without autograd."""
     V, I = V.numpy(), I.numpy()  # noqa: E741
-    free = [i for i in range(5) if i not in fixed]
-    p = np.array(start)
 
     def residuals(logarithms):
-        p[free] = np.exp(logarithms)
+        p = np.exp(logarithms)
         u = V + I * p[3]
         return p[0] - p[1] * (np.exp(u / (p[2] * 0.026381966)) - 1) - u / p[4] - I
 
-    fit = least_squares(residuals, np.log(p[free]), method="lm", xtol=1e-12, ftol=1e-14)
+    fit = least_squares(residuals, np.log(start), method="lm", xtol=1e-12, ftol=1e-14)
     assert fit.success
-    residuals(fit.x)
     covariance = np.linalg.inv(fit.jac.T @ fit.jac) * 2 * fit.cost / (len(V) - 5)
     errors = covariance.diagonal() ** 0.5
-    return p, errors, covariance / np.outer(errors, errors), 2 * fit.cost
+    return np.exp(fit.x), errors, covariance / np.outer(errors, errors), 2 * fit.cost
 
 
 def _arrays(*vectors):
@@ -176,38 +172,9 @@ def test_other_cells_are_learned_as_well(torch_rng, truth):
     assert (abs(np.log(parameters / truth)) < 5 * relative).all()
 
 
-def test_three_of_the_parameters_enter_linearly(cell):
-    """For equal n and R_s the currents of two sets of I_ph, I_s and 1/R_sh add up."""
-    one, two, both = (
-        cell_current(torch.tensor([I_ph, I_s, 1.5, 0.04, R_sh], dtype=torch.float64), *cell)
-        for I_ph, I_s, R_sh in ((0.5, 1e-7, 60), (0.2, 2e-7, 30), (0.7, 3e-7, 20))
-    )
-
-    # sums of terms below 1 A, and exp(15) multiplies the rounding of its exponent by 15
-    assert (one + two - both).abs().max() < 1e-13
-
-
 @pytest.mark.misconception("a curve that fits so well has found its parameters")
-@pytest.mark.parametrize("direction", [-1, 1])
-def test_a_wrong_saturation_current_fits_almost_as_well(cell, direction):
-    """With I_s moved by its error of 11 % and the others refitted, the RMSE grows by 2.4 %.
-
-    So a standard error is defined: Σ residual² grows by 1/(26 − 5), as far as I is linear.
-    """
-    parameters, errors = _arrays(*fit_single_diode(*cell))
-    moved = parameters.copy()
-    moved[1] *= math.exp(direction * errors[1] / parameters[1])
-
-    _, _, _, squares = _by_scipy(*cell, moved, fixed=[1])
-
-    _, _, _, least = _by_scipy(*cell, _START)
-    assert squares / least - 1 == pytest.approx(1 / 21, rel=0.02, abs=0)
-    assert (squares / least) ** 0.5 == pytest.approx(1.024, rel=0, abs=0.001)
-
-
-@pytest.mark.misconception("gradient descent on all five does as well")
 def test_saturation_and_ideality_compensate_each_other(cell):
-    """The errors of I_s and n have the correlation 0.99995, and JᵀJ the condition 10⁷."""
+    """The errors of I_s and n have the correlation 0.99995, by autograd as by differences."""
     parameters = torch.tensor(_arrays(*fit_single_diode(*cell))[0])
 
     J = torch.autograd.functional.jacobian(lambda p: cell_current(p, *cell), parameters)
@@ -218,7 +185,6 @@ def test_saturation_and_ideality_compensate_each_other(cell):
     covariance = torch.linalg.inv(relative.T @ relative)
     by_autograd = covariance[1, 2] / (covariance[1, 1] * covariance[2, 2]).sqrt()
     assert by_autograd.item() == pytest.approx(correlation[1, 2], rel=0, abs=1e-6)
-    assert 1.0e7 < torch.linalg.cond(relative.T @ relative) < 1.2e7
 
 
 @pytest.mark.edge
@@ -240,18 +206,14 @@ def test_the_figure_shows_the_bend_and_the_residuals(save_figure, cell):
     top, bottom = fig.subplots(2, sharex=True, height_ratios=[2, 1])
     top.plot(*curve, color="C0", label="single-diode model")
     top.plot(V, I, "o", color="C1", markersize=4, label="measured")
-    top.set(
-        ylabel="current (A)", title="Five parameters for the curve of a solar cell at 33 °C"
-    )
+    top.set(title="Five parameters for a solar cell at 33 °C", ylabel="current (A)")
     top.legend(loc="lower left")
     bottom.axhspan(-rmse, rmse, color="0.9")
-    bottom.plot(V, 1000 * (I - fitted), "o", color="C1", markersize=4)
+    bottom.plot(V.numpy(), 1000 * (I - fitted).numpy(), "o", color="C1", markersize=4)
     bottom.text(-0.2, 1.6, f"grey: ± root mean square, {rmse:.3f} mA")
     bottom.set(xlabel="voltage (V)", ylabel="residual (mA)", ylim=(-2.8, 2.8))
 
-    drawn, measured = (line.get_xydata() for line in top.lines)
-    assert len(measured) == len(bottom.lines[0].get_xydata()) == 26
-    on_curve = np.interp(measured[:, 0], *drawn.T)
-    assert np.abs(on_curve - measured[:, 1]).max() < 0.003
+    on_curve = np.interp(V, *top.lines[0].get_data())
+    assert np.abs(on_curve - top.lines[1].get_ydata()).max() < 0.003
     assert rmse == pytest.approx(0.986, rel=0, abs=5e-4)
     save_figure(fig)
