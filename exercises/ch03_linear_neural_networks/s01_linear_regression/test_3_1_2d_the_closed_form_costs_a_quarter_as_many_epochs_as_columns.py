@@ -101,8 +101,8 @@ def _problem(generator, n, d, kappa):
         for size in ((n, d), (d, d), (d,), (n,))
     ]
     s = n**0.5 * torch.logspace(0, -math.log10(kappa), d, dtype=torch.float64)
-    X = torch.linalg.qr(parts[0]).Q * s @ torch.linalg.qr(parts[1]).Q.T
-    return X, n**0.5 * torch.linalg.qr(parts[0]).Q @ parts[2] + parts[3]
+    Q = torch.linalg.qr(parts[0]).Q
+    return Q * s @ torch.linalg.qr(parts[1]).Q.T, n**0.5 * Q @ parts[2] + parts[3]
 
 
 _STEPS = torch.logspace(-1.5, 0.5, 9, dtype=torch.float64)

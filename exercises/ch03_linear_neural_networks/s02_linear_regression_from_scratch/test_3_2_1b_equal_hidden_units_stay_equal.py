@@ -113,7 +113,7 @@ def test_equal_units_move_together(activation):
 @pytest.mark.seeds(3)
 def test_random_units_learn_what_equal_ones_can_not(activation, torch_rng):
     """From the random start W gets rank 2, and the loss below the least for equal units."""
-    end = _train(random_start(8, 2, torch_rng), activation, 200)[-1]
+    end = _train(random_start(8, 2, torch_rng), activation, 120)[-1]
 
     assert torch.linalg.matrix_rank(end[0], rtol=1e-3) == 2
     assert _loss(end, activation) < _least_loss_of_equal_units()
