@@ -64,6 +64,11 @@ def _matrix(numerators, denominator):
     return torch.tensor(numerators, dtype=torch.float64) / denominator
 
 
+def _equal(A, B):
+    """Entries below 1 come from fewer than 20 rounded steps."""
+    return A.shape == B.shape and (A - B).abs().max() < 20 * _EPS
+
+
 def _logits(*weights):
     """Logits whose softmax is proportional to the weights."""
     return torch.tensor(weights, dtype=torch.float64).log()
@@ -83,10 +88,8 @@ def test_second_derivative_and_covariance_are_one_matrix(weights, numerators, de
     by_hand = _matrix(numerators, denominator)
     p = torch.tensor(weights, dtype=torch.float64) / sum(weights)
 
-    torch.testing.assert_close(
-        cross_entropy_hessian(_logits(*weights)), by_hand, rtol=0, atol=9 * _EPS
-    )
-    torch.testing.assert_close(one_hot_covariance(p), by_hand, rtol=0, atol=9 * _EPS)
+    assert _equal(cross_entropy_hessian(_logits(*weights)), by_hand)
+    assert _equal(one_hot_covariance(p), by_hand)
 
 
 @pytest.mark.parametrize("K", [2, 3, 4])
@@ -101,8 +104,7 @@ def test_symbols_give_the_same_matrix_for_every_label(K):
     H = sp.hessian(loss, o).subs({x: sp.log(w) for x, w in zip(o, weights, strict=True)})
 
     assert not H.free_symbols
-    ours = cross_entropy_hessian(_logits(*weights))
-    torch.testing.assert_close(ours, _matrix(H.tolist(), 1), rtol=0, atol=9 * _EPS)
+    assert _equal(cross_entropy_hessian(_logits(*weights)), _matrix(H.tolist(), 1))
 
 
 @pytest.mark.parametrize("counts", [(5, 4, 2, 1), (1, 1), (0, 3, 1), (7,)], ids=str)
@@ -113,8 +115,7 @@ def test_the_covariance_is_that_of_a_table_of_one_hot_rows(counts):
 
     covariance = table.T.cov(correction=0).reshape(len(n), len(n))
 
-    ours = one_hot_covariance(n.double() / n.sum())
-    torch.testing.assert_close(ours, covariance, rtol=0, atol=20 * _EPS)
+    assert _equal(one_hot_covariance(n.double() / n.sum()), covariance)
 
 
 @pytest.mark.seeds(3)
