@@ -1,0 +1,202 @@
+"""3.4.1 — The second derivative of the softmax loss is the covariance of the one-hot label.
+
+Question
+--------
+Softmax turns the logits o into p = softmax(o).  What is the second derivative of the
+cross-entropy −Σ yⱼ log pⱼ in o?  What is the variance of the distribution p, and do the two
+agree?
+<https://zh.d2l.ai/chapter_linear-networks/softmax-regression.html>
+English edition: 4.1.1 <https://d2l.ai/chapter_linear-classification/softmax-regression.html>
+
+Answer
+------
+Both are the same K × K matrix:
+
+    H = diag(p) − ppᵀ,   Hᵢᵢ = pᵢ(1 − pᵢ),   Hᵢⱼ = −pᵢpⱼ
+
+For p = (1/6, 1/3, 1/2) its rows are (5, −2, −3)/36, (−2, 8, −6)/36 and (−3, −6, 9)/36.
+
+Why
+---
+The gradient of the loss is p − y.  The label y is constant, so H holds the slopes of p alone:
+∂pᵢ/∂oᵢ = pᵢ − pᵢ² and ∂pᵢ/∂oⱼ = −pᵢpⱼ.
+
+Draw a class with the probabilities p and write it as a one-hot vector t.  Then E[tᵢ] = pᵢ, and
+tᵢtⱼ is tᵢ if i = j, otherwise 0.  So Cov(tᵢ, tⱼ) = E[tᵢtⱼ] − pᵢpⱼ = Hᵢⱼ.
+
+For any v, vᵀHv is the variance of the number vₖ of the drawn class: never negative.  So the
+loss is convex.  It is flat along (1, …, 1), as softmax does not see a constant added to o.
+
+Hints
+-----
+1. The gradient of the loss is p − y: which part of it depends on o?
+2. Which values can the product of two entries of a one-hot vector have?
+"""
+
+from fractions import Fraction
+from itertools import combinations
+
+import pytest
+import sympy as sp
+import torch
+from matplotlib.figure import Figure
+
+
+def cross_entropy_hessian(o):
+    """The second derivatives, (K, K), of −Σ yⱼ log softmax(o)ⱼ in the logits o, (K,)."""
+    p = torch.softmax(o, dim=0)
+    return torch.diag(p) - torch.outer(p, p)
+
+
+def one_hot_covariance(p):
+    """The covariance matrix, (K, K), of a one-hot vector whose 1 is at k with probability pₖ.
+
+    p has shape (K,) and sums to 1.
+    """
+    from_mean = torch.eye(len(p)) - p  # row k: the one-hot vector of k, minus p
+    return torch.einsum("k,ki,kj->ij", p, from_mean, from_mean)
+
+
+_EPS = torch.finfo(torch.float64).eps
+
+
+def _matrix(numerators, denominator):
+    return torch.tensor(numerators, dtype=torch.float64) / denominator
+
+
+def _equal(A, B):
+    """Entries below 1 come from fewer than 20 rounded steps."""
+    return A.shape == B.shape and (A - B).abs().max() < 20 * _EPS
+
+
+def _logits(*weights):
+    """Logits whose softmax is proportional to the weights."""
+    return torch.tensor(weights, dtype=torch.float64).log()
+
+
+@pytest.mark.parametrize(
+    ("weights", "numerators", "denominator"),
+    [
+        ((1, 2, 3), [[5, -2, -3], [-2, 8, -6], [-3, -6, 9]], 36),
+        ((1, 1, 1), [[2, -1, -1], [-1, 2, -1], [-1, -1, 2]], 9),
+        ((1, 3), [[3, -3], [-3, 3]], 16),
+    ],
+    ids=str,
+)
+def test_second_derivative_and_covariance_are_one_matrix(weights, numerators, denominator):
+    """For p = (1, 2, 3)/6, (1, 1, 1)/3 and (1, 3)/4, both are the matrix computed by hand."""
+    by_hand = _matrix(numerators, denominator)
+    p = torch.tensor(weights, dtype=torch.float64) / sum(weights)
+
+    assert _equal(cross_entropy_hessian(_logits(*weights)), by_hand)
+    assert _equal(one_hot_covariance(p), by_hand)
+
+
+@pytest.mark.parametrize("K", [2, 3, 4])
+def test_symbols_give_the_same_matrix_for_every_label(K):
+    """Differentiated twice as a formula, the loss loses its labels if they sum to 1."""
+    o, y = sp.symbols(f"o:{K}"), sp.symbols(f"y:{K - 1}")
+    total = sum(map(sp.exp, o))
+    labels = [*y, 1 - sum(y)]
+    loss = sp.log(total) - sum(label * logit for label, logit in zip(labels, o, strict=True))
+    weights = range(1, K + 1)
+
+    H = sp.hessian(loss, o).subs({x: sp.log(w) for x, w in zip(o, weights, strict=True)})
+
+    assert not H.free_symbols
+    assert _equal(cross_entropy_hessian(_logits(*weights)), _matrix(H.tolist(), 1))
+
+
+@pytest.mark.parametrize("counts", [(5, 4, 2, 1), (1, 1), (0, 3, 1), (7,)], ids=str)
+def test_the_covariance_is_that_of_a_table_of_one_hot_rows(counts):
+    """A table in which class k stands nₖ times has the covariance of p = n / Σ n."""
+    n = torch.tensor(counts)
+    table = torch.eye(len(n), dtype=torch.float64).repeat_interleave(n, dim=0)
+
+    covariance = table.T.cov(correction=0).reshape(len(n), len(n))
+
+    assert _equal(one_hot_covariance(n.double() / n.sum()), covariance)
+
+
+@pytest.mark.seeds(3)
+def test_the_loss_is_convex_as_a_variance_is_not_negative(torch_rng):
+    """vᵀHv = Σ pᵢpⱼ(vᵢ − vⱼ)² over all pairs: only (1, …, 1) has the curvature 0.
+
+    The next eigenvalue is at least the least of p, as removing ppᵀ moves none past the next.
+    """
+    for K in (2, 3, 5, 10):
+        o, v = torch.randn(2, K, generator=torch_rng, dtype=torch.float64)
+        H, p = cross_entropy_hessian(o), torch.softmax(o, dim=0)
+        pairs = sum(p[i] * p[j] * (v[i] - v[j]) ** 2 for i, j in combinations(range(K), 2))
+
+        # K² terms of at most v² < 25, all but surely
+        assert abs(v @ H @ v - pairs) < 50 * K**2 * _EPS
+        assert H.sum(dim=1).abs().max() < K * _EPS
+        assert torch.linalg.eigvalsh(H)[1] > p.min() - 10 * _EPS
+
+
+@pytest.mark.misconception("the second derivative is p(1 − p)")
+def test_a_logit_moves_the_other_probabilities_as_well():
+    """Raising o₂ lowers p₁ at the rate p₁p₂: H has entries off its diagonal.
+
+    The manuals of datawhalechina and pandalabme print p(1 − p) alone.
+    """
+    o = _logits(1, 2, 3)
+    h = 2.0**-17  # the error of the difference is below h²
+    nudge = torch.tensor([0, h, 0], dtype=torch.float64)
+
+    rates = (torch.softmax(o + nudge, 0) - torch.softmax(o - nudge, 0)) / (2 * h)
+
+    assert rates.tolist() == pytest.approx([-2 / 36, 8 / 36, -6 / 36], abs=1e-10)
+    assert cross_entropy_hessian(o)[1].tolist() == pytest.approx(rates.tolist(), abs=1e-10)
+
+
+@pytest.mark.misconception("the variance is Σ (pⱼ − 1/K)²")
+def test_equal_probabilities_vary_most_and_not_least():
+    """The variances sum to 1 − Σ p²: 2/3 for thirds, 0 for a certain class.
+
+    The formula of datawhalechina's manual is 0 for thirds and largest for a certain class.
+    """
+    total = [
+        one_hot_covariance(torch.tensor(p, dtype=torch.float64)).trace().item()
+        for p in ([1 / 3] * 3, [1 / 2, 1 / 3, 1 / 6], [1, 0, 0])
+    ]
+
+    assert total == pytest.approx([2 / 3, 11 / 18, 0], abs=9 * _EPS)
+
+
+@pytest.mark.misconception("positive second derivatives ∂²l/∂oᵢ² prove that l is convex")
+def test_a_positive_diagonal_proves_nothing():
+    """x² + y² − 4xy has the diagonal (2, 2) and curves down along (1, 1); H does so nowhere.
+
+    pandalabme's manual argues from the diagonal alone.
+    """
+    saddle = torch.tensor([[2.0, -4], [-4, 2]], dtype=torch.float64)
+    direction = torch.ones(2, dtype=torch.float64)
+
+    assert direction @ saddle @ direction == -4
+    for weights in ((1, 1), (1, 2, 3), (1, 1, 1, 100)):
+        assert torch.linalg.eigvalsh(cross_entropy_hessian(_logits(*weights)))[0] > -9 * _EPS
+
+
+def test_the_figure_shows_matrices_whose_rows_sum_to_0(save_figure):
+    """The figure shows 36 H for p = (12, 12, 12)/36, (6, 12, 18)/36 and (0, 6, 30)/36."""
+    fig = Figure(figsize=(7, 2.9), layout="constrained")
+    fig.suptitle("diag(p) − ppᵀ in 36ths: variances pᵢ(1 − pᵢ), and −pᵢpⱼ; a row sums to 0")
+    for ax, n in zip(fig.subplots(1, 3), [(12, 12, 12), (6, 12, 18), (0, 6, 30)], strict=True):
+        counts = (36 * cross_entropy_hessian(_logits(*n))).round().int().tolist()
+        ax.imshow(counts, cmap="RdBu", vmin=-14, vmax=14)
+        for i, row in enumerate(counts):
+            for j, count in enumerate(row):
+                ax.text(j, i, f"{count}".replace("-", "−"), ha="center", va="center", size=13)
+        names = [f"{Fraction(k, 36)}" for k in n]
+        ax.set_xticks(range(3), names)
+        ax.set_yticks(range(3), names)
+        ax.set_title(f"p = ({', '.join(names)})")
+        ax.grid(visible=False)
+
+    shown = [[int(t.get_text().replace("−", "-")) for t in ax.texts] for ax in fig.axes]
+    assert shown[1] == [5, -2, -3, -2, 8, -6, -3, -6, 9]
+    assert all(len(cells) == 9 for cells in shown)
+    assert all(sum(cells[k : k + 3]) == 0 for cells in shown for k in (0, 3, 6))
+    save_figure(fig)
