@@ -74,8 +74,8 @@ _TRUTHS = {
 }
 
 
-def _train(generator, w, b, batch, runs=200, steps=240, rate=0.1):
-    """The means over the last 120 steps of SGD without the reshape, (runs, 3): w and b."""
+def _train(generator, w, b, batch, runs=200, steps=160, rate=0.15):
+    """The means over the last 80 steps of SGD without the reshape, (runs, 3): w and b."""
     truth = torch.tensor([*w, b], dtype=torch.float64)
     v = torch.zeros(runs, 3, 1, dtype=torch.float64)
     total = 0
@@ -87,7 +87,7 @@ def _train(generator, w, b, batch, runs=200, steps=240, rate=0.1):
         differences = outputs - y[:, None]  # (runs, B, 1) and (runs, 1, B)
         assert differences.shape == (runs, batch, batch)
         v = v - rate * X.mT @ differences.mean(2, keepdim=True) / batch
-        total = total + v * (step >= steps - 120) / 120
+        total = total + v * (step >= steps - 80) / 80
     return total[..., 0]
 
 
@@ -137,7 +137,7 @@ def test_each_output_is_drawn_to_the_mean_of_the_labels(torch_rng, n, m):
 def test_training_ends_at_a_bth_of_the_weights(torch_rng, batch):
     """SGD without the reshape ends at w/B and b, for B = 1, 2, 4, 10, within 4 standard errors.
 
-    These are of the mean of 200 runs.  The start is forgotten up to 0.9¹²⁰ < 10⁻⁵ of it.
+    These are of the mean of 200 runs.  The start is forgotten up to 0.85⁸⁰ < 10⁻⁵ of it.
     """
     w, b = _TRUTHS[batch]
 
@@ -152,7 +152,7 @@ def test_training_ends_at_a_bth_of_the_weights(torch_rng, batch):
 @pytest.mark.misconception("a wrong shape is noticed, as the loss does not fall")
 @pytest.mark.seeds(3)
 def test_the_book_s_training_ends_without_an_error(torch_rng):
-    """Three epochs with labels (n,) halve the loss and end near w/10; the right loss vanishes.
+    """Three epochs with labels (n,) halve the loss, and end near w/10.
 
     The slope is 10 times that of a mean, so the rate is 0.3 in effect.  A weight scatters by
     √(0.3/1.7 · ‖w‖²/10²) = 0.17 or a little more: 0.8 is more than four times as much.
@@ -160,26 +160,23 @@ def test_the_book_s_training_ends_without_an_error(torch_rng):
     truth = torch.tensor([[2], [-3.4]])
     X = torch.randn(1000, 2, generator=torch_rng)
     labels = (X @ truth)[:, 0] + 4.2 + 0.01 * torch.randn(1000, generator=torch_rng)
+    w, b = torch.zeros(2, 1, requires_grad=True), torch.zeros(1, requires_grad=True)
 
-    def broadcast_loss(y_hat, y):
-        return (y_hat - y) ** 2 / 2
+    def loss(rows):
+        return (X[rows] @ w + b - labels[rows]) ** 2 / 2
 
-    for loss in (broadcast_loss, squared_loss):
-        w, b = torch.zeros(2, 1, requires_grad=True), torch.zeros(1, requires_grad=True)
-        first = loss(X @ w + b, labels).mean().item()
-        for _ in range(3):
-            for rows in torch.randperm(1000, generator=torch_rng).split(10):
-                loss(X[rows] @ w + b, labels[rows]).sum().backward()
-                with torch.no_grad():
-                    for parameter in (w, b):
-                        parameter -= 0.03 * parameter.grad / 10
-                        parameter.grad.zero_()
-        last = loss(X @ w + b, labels).mean().item()
-        if loss is broadcast_loss:
-            assert 0.3 < last / first < 0.7
-            assert (w - truth / 10).abs().max() < 0.8
-        else:
-            assert last < 1e-4
+    first = loss(slice(None)).mean().item()
+    for _ in range(3):
+        for rows in torch.randperm(1000, generator=torch_rng).split(10):
+            slopes = torch.autograd.grad(loss(rows).sum(), (w, b))
+            with torch.no_grad():
+                for parameter, slope in zip((w, b), slopes, strict=True):
+                    parameter -= 0.03 * slope / 10
+    last = loss(slice(None)).mean().item()
+
+    limit, _ = limit_without_reshape(truth, 4.2, 10)
+    assert 0.3 < last / first < 0.7
+    assert (w - limit).abs().max() < 0.8
 
 
 @pytest.mark.misconception("torch's own losses refuse labels of another shape")
@@ -229,7 +226,7 @@ def test_the_figure_shows_the_differences_and_what_is_learned(save_figure, torch
     for i in range(3):
         for j in range(3):
             left.text(j, i, f"{table[i, j]:.0f}".replace("-", "−"), ha="center", va="center")
-    left.set(title="(3, 1) − (3,): only the diagonal counts", xlabel="label", ylabel="output")
+    left.set(title="(3, 1) − (3,): six of nine are wrong", xlabel="label", ylabel="output")
     left.set(xticks=range(3), xticklabels=[1, 2, 4], yticks=range(3), yticklabels=[1, 2, 4])
     left.grid(visible=False)
     right.plot(curve, limit_without_reshape(-3.4, 4.2, curve)[0], label="−3.4/B")
