@@ -1,0 +1,250 @@
+"""3.2.4 — A second derivative can be unrecorded, missing, infinite, or wrong in silence.
+
+Question
+--------
+Autograd gives first derivatives.  Which problems may arise when you ask it for second ones, and
+how do you solve them?
+<https://zh.d2l.ai/chapter_linear-networks/linear-regression-scratch.html>
+English edition: 3.4.4 <https://d2l.ai/chapter_linear-regression/linear-regression-scratch.html>
+
+Answer
+------
+The obvious code fails: the first derivative comes without a graph.
+
+    (slope,) = grad(x**3, x)
+    grad(slope, x)                  RuntimeError: slope does not require grad
+
+It was **not recorded**.  Say `grad(x**3, x, create_graph=True)`, and at x = 3 the two lines
+give 27 and 18.  Three troubles are left (and the cost, for which see 2.5.1):
+
+- **No formula.**  `torch.cdist`, the distances between points, has only a first derivative for
+  up to 25 points.  Take a difference of slopes, (f′(x + h) − f′(x − h)) / 2h, or write the
+  distances out.
+- **Not finite.**  x^1.5 has the slope 0 at 0, but no second derivative.  Move the point.
+- **Wrong in silence.**  A hand-written backward pass may return a finished number, which
+  autograd takes for a constant.  Compare with the difference, or use `gradgradcheck`.
+
+Why
+---
+The difference errs by h²f⁗/6, and by ε|f′|/h from rounding, with ε = 2.2 · 10⁻¹⁶ in float64.
+Together they are least near h = ε^⅓, where ten digits are right.  A second difference of
+*values*, (f(x + h) − 2f(x) + f(x − h)) / h², errs by ε|f|/h²: it has eight digits at best, and
+four at h = 10⁻⁶.
+
+Hints
+-----
+1. What does torch keep of the computation of a first derivative, unless you ask for more?
+2. Which derivative could you trust, if only the second one is missing?
+"""
+
+import math
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch.autograd import Function, grad, gradcheck, gradgradcheck
+from torch.autograd.gradcheck import GradcheckError
+
+
+def second_derivative(f, x):
+    """f″(x) by autograd, for a function f of one number, a tensor of shape (); 0 for a line.
+
+    Raises RuntimeError where torch has no formula.
+    """
+    x = x.detach().requires_grad_()
+    (slope,) = grad(f(x), x, create_graph=True)
+    if not slope.requires_grad:  # f is a line: nothing in its slope depends on x
+        return torch.zeros_like(slope)
+    return grad(slope, x, materialize_grads=True)[0]
+
+
+def difference_of_slopes(f, x):
+    """f″(x) from two first derivatives, to about two thirds of the digits of x's dtype.
+
+    f is smooth near x, a tensor of shape (), which may be as large as 10⁴.
+    """
+    h = torch.finfo(x.dtype).eps ** (1 / 3) * max(1, abs(x.item()))
+    right, left = (x + h).detach().requires_grad_(), (x - h).detach().requires_grad_()
+    rise = grad(f(right), right)[0] - grad(f(left), left)[0]
+    return rise / (right - left).detach()
+
+
+_EPS = torch.finfo(torch.float64).eps
+
+
+class _FinishedCube(Function):
+    """x³ whose backward pass uses a slope that the forward pass has finished."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(3 * x**2)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, g):
+        return ctx.saved_tensors[0] * g
+
+
+def _at(value, dtype=torch.float64):
+    return torch.tensor(value, dtype=dtype)
+
+
+def test_the_obvious_code_fails_and_a_recorded_slope_gives_18():
+    """For x³ at 3 a second `grad` raises RuntimeError, and with `create_graph` gives 18."""
+    x = _at(3.0).requires_grad_()
+    (slope,) = grad(x**3, x)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        grad(slope, x)
+
+    (slope,) = grad(x**3, x, create_graph=True)
+
+    assert (slope.item(), grad(slope, x)[0].item()) == (27, 18)
+    assert second_derivative(lambda x: x**3, _at(3.0)).item() == 18
+
+
+@pytest.mark.misconception("retain_graph=True keeps what a second derivative needs")
+def test_retain_graph_keeps_only_the_graph_of_f():
+    """`retain_graph=True` allows the first derivative again, but no second one."""
+    x = _at(3.0).requires_grad_()
+    y = x**3
+
+    slopes = [grad(y, x, retain_graph=True)[0] for _ in range(2)]
+
+    assert [slope.item() for slope in slopes] == [27, 27]
+    assert not any(slope.requires_grad for slope in slopes)
+
+
+@pytest.mark.parametrize("value", [-2.0, 0.5, 3.0])
+def test_autograd_and_differences_agree_with_calculus(value):
+    """Both give −sin x, 20x³ − 2 for x⁵ − x², and 0 for 7x, and leave no gradient behind."""
+    weight = _at(7.0).requires_grad_()
+    second = {
+        torch.sin: -math.sin(value),
+        lambda x: x**5 - x**2: 20 * value**3 - 2,
+        lambda x: 7 * x: 0,
+        lambda x: weight * x: 0,
+    }
+
+    for f, expected in second.items():
+        by_autograd, by_differences = (
+            method(f, _at(value)).item() for method in (second_derivative, difference_of_slopes)
+        )
+        assert by_autograd == pytest.approx(expected, rel=1e-13, abs=1e-15)
+        # h²f⁗/6 and ε|f′|/h are below 3 · 10⁻⁸, and with five times this h below 10⁻⁶
+        assert abs(by_differences - expected) < 1e-6
+    assert weight.grad is None
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 1e4])
+def test_the_difference_has_two_thirds_of_the_digits(value):
+    """Of x⁴ + x² it finds 12x² + 2 within 0.01 % in float32, at 0, −3 and 10⁴."""
+    found = difference_of_slopes(lambda x: x**4 + x**2, _at(value, torch.float32)).item()
+
+    assert found == pytest.approx(12 * value**2 + 2, rel=1e-4, abs=0)
+
+
+@pytest.mark.parametrize("points", [25, 26])
+def test_a_difference_or_another_formula_mends_cdist(points):
+    """`cdist` has no second derivative for 25 points; for 26, or written out, it has one."""
+    A = torch.arange(3.0 * points, dtype=torch.float64).sin().view(points, 3)
+    B = torch.eye(3, dtype=torch.float64)
+
+    def f(t):
+        return torch.cdist(t * A, B).sum()
+
+    exact = second_derivative(lambda t: (t * A[:, None] - B).norm(dim=2).sum(), _at(0.8)).item()
+
+    assert difference_of_slopes(f, _at(0.8)).item() == pytest.approx(exact, rel=1e-6, abs=0)
+    if points > 25:  # it uses matrix products
+        assert second_derivative(f, _at(0.8)).item() == pytest.approx(exact, rel=1e-9, abs=0)
+    else:
+        with pytest.raises(RuntimeError, match="not implemented"):
+            second_derivative(f, _at(0.8))
+
+
+def test_a_slope_may_exist_where_a_second_derivative_does_not():
+    """At 0, x^1.5 has the slope 0; its second derivative, 3 / (4√x), is ∞ there, 3/8 at 4."""
+    x = _at(0.0).requires_grad_()
+
+    assert grad(x**1.5, x)[0].item() == 0
+    assert not second_derivative(lambda x: x**1.5, x).isfinite()
+    assert second_derivative(lambda x: x**1.5, _at(4.0)).item() == 3 / 8
+
+
+@pytest.mark.misconception("a backward pass that gives right gradients can be differentiated")
+def test_a_finished_slope_is_taken_for_a_constant():
+    """Of (x³)² at 3 the second derivative is 2430; with a finished slope it comes out as 1458.
+
+    Of x³ alone it comes out as 0, as if it were a line.
+    """
+
+    def f(x):
+        return _FinishedCube.apply(x) ** 2
+
+    assert second_derivative(lambda x: (x**3) ** 2, _at(3.0)).item() == 30 * 3**4 == 2430
+    assert second_derivative(f, _at(3.0)).item() == 2 * 27**2 == 1458
+    assert second_derivative(_FinishedCube.apply, _at(3.0)).item() == 0
+    found = difference_of_slopes(f, _at(3.0)).item()
+    assert found == pytest.approx(2430, rel=1e-6, abs=0)
+
+
+def test_gradgradcheck_finds_the_finished_slope():
+    """`gradcheck` passes a right first derivative; `gradgradcheck` refuses a wrong second."""
+    x, one = _at(3.0).requires_grad_(), _at(1.0).requires_grad_()
+
+    assert gradcheck(_FinishedCube.apply, x)
+    assert gradgradcheck(lambda x: x**3, x, one)
+    with pytest.raises(GradcheckError):
+        gradgradcheck(_FinishedCube.apply, x, one)
+
+
+def _errors(h, dtype):
+    """For sin at 1: the errors of a second difference of values and of one of slopes."""
+    x, h = torch.tensor(1, dtype=dtype), torch.tensor(h, dtype=dtype)
+    of_values = ((x + h).sin() - 2 * x.sin() + (x - h).sin()) / h**2
+    of_slopes = ((x + h).cos() - (x - h).cos()) / (2 * h)
+    return [abs(found.item() + math.sin(1)) for found in (of_values, of_slopes)]
+
+
+@pytest.mark.misconception("a central difference of values is stable for h of 10⁻⁶ or less")
+def test_a_small_step_loses_the_second_difference():
+    """For sin at 1 with h = 10⁻⁶ or less, as datawhalechina's manual prints, it loses digits.
+
+    In float64 four digits are left at 10⁻⁶ and none at 10⁻⁸, of eight for h = 10⁻⁴; in float32
+    none.  A difference of slopes has ten.
+    """
+    values, _ = zip(*(_errors(h, torch.float64) for h in (1e-4, 1e-6, 1e-8)), strict=True)
+    _, slopes = _errors(_EPS ** (1 / 3), torch.float64)
+
+    assert values[0] < 3e-8
+    assert 1e-5 < values[1] < 1e-3
+    assert values[2] > 0.1
+    assert slopes < 1e-10
+    assert all(_errors(h, torch.float32)[0] > 0.5 for h in (1e-6, 1e-7, 1e-8))
+    assert abs(difference_of_slopes(torch.sin, _at(1.0)).item() + math.sin(1)) < 1e-7
+
+
+def test_the_figure_shows_which_step_is_best(save_figure):
+    """The figure shows errors against h: slopes do better than values; 10⁻⁶ is too small."""
+    steps = torch.logspace(-8, -0.5, 46, dtype=torch.float64).tolist()
+
+    fig = Figure(figsize=(6.4, 3.2), layout="constrained")
+    fig.suptitle("Differences of slopes keep more digits than those of values")
+    for ax, dtype in zip(
+        fig.subplots(1, 2, sharey=True), (torch.float64, torch.float32), strict=True
+    ):
+        values, slopes = zip(*(_errors(h, dtype) for h in steps), strict=True)
+        ax.loglog(steps, values, ".", color="C1", label="second difference of values")
+        ax.loglog(steps, slopes, ".", color="C0", label="difference of slopes")
+        ax.set(title=str(dtype).removeprefix("torch."), xlabel="step h", ylim=(1e-12, 10))
+    fig.axes[0].axvline(1e-6, color="black", linestyle=":", linewidth=1)
+    fig.axes[0].text(1.5e-6, 0.5, "h = 10⁻⁶")
+    fig.axes[0].set_ylabel("error of sin″ at 1")
+    fig.axes[1].legend(loc="lower right")
+
+    for ax, least in zip(fig.axes, (1e-9, 1e-4), strict=True):
+        values, slopes = (line.get_ydata() for line in ax.lines[:2])
+        assert len(values) == len(slopes) == 46
+        assert min(slopes) < least
+        assert min(slopes) < min(values) / 3
+    save_figure(fig)
