@@ -9,7 +9,7 @@ English edition: 3.5.3 <https://d2l.ai/chapter_linear-regression/linear-regressi
 
 Answer
 ------
-After `backward()`, and before the next `zero_grad()`, each parameter has its gradient in `grad`:
+After `backward()`, until the next `zero_grad()`, each parameter has its gradient in `grad`:
 
     nn.MSELoss()(net(X), y).backward()
     net[0].weight.grad                  shape (1, 2), as the weight
