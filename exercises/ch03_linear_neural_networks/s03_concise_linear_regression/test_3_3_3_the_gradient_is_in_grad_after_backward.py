@@ -1,0 +1,216 @@
+"""3.3.3 — After `backward()` the gradient is in `net[0].weight.grad`; `.data` is the weight.
+
+Question
+--------
+The book's model is `net = nn.Sequential(nn.Linear(2, 1))`, and its loss `nn.MSELoss()`.  How do
+you read the gradients of the model's parameters?
+<https://zh.d2l.ai/chapter_linear-networks/linear-regression-concise.html>
+English edition: 3.5.3 <https://d2l.ai/chapter_linear-regression/linear-regression-concise.html>
+
+Answer
+------
+After `backward()`, until the next `zero_grad()`, each parameter has its gradient in `grad`:
+
+    nn.MSELoss()(net(X), y).backward()
+    net[0].weight.grad                  shape (1, 2), as the weight
+    net[0].bias.grad                    shape (1,)
+
+For any net: `{name: p.grad for name, p in net.named_parameters()}`.
+
+Why
+---
+`backward()` adds the derivative of the loss by each parameter to that parameter's `grad`.  With
+the residuals r = Xw + b − y of n rows
+
+    loss = Σᵢ rᵢ² / n        ∇w = 2 Xᵀr / n        ∂b = 2 Σᵢ rᵢ / n
+
+Before the first `backward()` there is nothing, None; a second one adds to the first, so twice
+the same gives twice the gradient.  `zero_grad()` takes all away.  A step of descent changes the
+weight and leaves `grad` alone: it is still the gradient at the old weight.
+
+In practice
+-----------
+ŷ keeps no gradient, unless `y_hat.retain_grad()` asks for it before `backward()`.
+
+Hints
+-----
+1. Which tensors of the model are leaves that require a gradient?
+2. Who puts a number into `grad`, who adds to it, and who takes it away?
+"""
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+
+def gradients(net):
+    """What `backward()` has left in a net: a dict from parameters' names to tensors or None."""
+    return {name: parameter.grad for name, parameter in net.named_parameters()}
+
+
+def mse_gradients(X, y, w, b):
+    """The gradients of the mean squared error of Xw + b by w, shape (d,), and by b, shape ().
+
+    X is (n, d), y (n,), w (d,), and b a number.
+    """
+    r = X.mv(w) + b - y
+    return 2 * X.T.mv(r) / len(y), 2 * r.mean()
+
+
+_X = torch.tensor([[1.0, 2], [0, 1], [3, -1], [2, 2]])
+_Y = torch.tensor([4.0, 1, 0, -3])
+
+
+@pytest.fixture(name="net")
+def _net():
+    """The book's model with the weights 1 and −1, and the bias 2."""
+    with torch.random.fork_rng(devices=[]):  # a layer draws its first weights at random
+        net = nn.Sequential(nn.Linear(2, 1))
+    net[0].weight.data = torch.tensor([[1.0, -1]])
+    net[0].bias.data.fill_(2)
+    return net
+
+
+def _backward(net):
+    nn.MSELoss()(net(_X), _Y[:, None]).backward()
+
+
+def test_after_backward_each_parameter_has_its_gradient(net):
+    """On four rows by hand, r = (−3, 0, 6, 5): the weight has (12.5, −1), the bias 4."""
+    _backward(net)
+
+    assert net[0].weight.grad.tolist() == [[12.5, -1]]
+    assert net[0].bias.grad.tolist() == [4]
+    found = {name: gradient.tolist() for name, gradient in gradients(net).items()}
+    assert found == {"0.weight": [[12.5, -1]], "0.bias": [4]}
+
+
+@pytest.mark.parametrize(("n", "by_w", "by_b"), [(4, [12.5, -1], 4), (1, [-6, -12], -6)])
+def test_the_closed_form_gives_the_same(n, by_w, by_b):
+    """On the same four rows 2Xᵀr/n is (12.5, −1); on the first alone it is (−6, −12)."""
+    at_w, at_b = mse_gradients(_X[:n], _Y[:n], torch.tensor([1.0, -1]), 2.0)
+
+    assert at_w.tolist() == by_w
+    assert at_b.shape == ()
+    assert at_b.item() == by_b
+
+
+@pytest.mark.seeds(3)
+def test_central_differences_agree(torch_rng):
+    """Along a line the loss is a parabola: (l(h) − l(−h)) / 2h is its slope, also for h = 1."""
+    sizes = (7, 3), 7, 3
+    X, y, w = (torch.randn(s, generator=torch_rng, dtype=torch.float64) for s in sizes)
+
+    by_w, by_b = mse_gradients(X, y, w, 0.5)
+
+    def loss(step):
+        return (X @ (w + step[:3]) + 0.5 + step[3] - y).square().sum() / 7
+
+    steps = torch.eye(4, dtype=torch.float64)
+    slopes = [((loss(step) - loss(-step)) / 2).item() for step in steps]
+    assert [*by_w.tolist(), by_b.item()] == pytest.approx(slopes, abs=1e-12)
+
+
+def test_gradients_come_add_up_and_go(net):
+    """None before `backward()`, twice as much after two, and None again after `zero_grad()`."""
+    assert gradients(net) == {"0.weight": None, "0.bias": None}
+
+    _backward(net)
+    _backward(net)
+
+    assert gradients(net)["0.weight"].tolist() == [[25, -2]]
+    assert gradients(net)["0.bias"].tolist() == [8]
+    net.zero_grad()
+    assert gradients(net) == {"0.weight": None, "0.bias": None}
+
+
+def test_every_layer_has_gradients_of_its_own_and_a_frozen_bias_none():
+    """Of two layers there are four; without `requires_grad` a bias keeps None."""
+    with torch.random.fork_rng(devices=[]):
+        net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    net[1].bias.requires_grad_(False)
+
+    _backward(net)
+
+    found = gradients(net)
+    shapes = {name: tuple(g.shape) for name, g in found.items() if g is not None}
+    assert shapes == {"0.weight": (3, 2), "0.bias": (3,), "1.weight": (1, 3)}
+    assert found["1.bias"] is None
+
+
+@pytest.mark.misconception("after the step, grad is the gradient at the new weight")
+def test_a_step_leaves_the_old_gradient(net):
+    """After a step at the rate 0.1 it is (12.5, −1) still; it would be (2.7, −3.175) there."""
+    _backward(net)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter -= 0.1 * parameter.grad
+
+    at_new, _ = mse_gradients(_X, _Y, net[0].weight.data[0], net[0].bias.item())
+
+    assert gradients(net)["0.weight"].tolist() == [[12.5, -1]]
+    assert at_new.tolist() == pytest.approx([2.7, -3.175], abs=1e-5)
+
+
+@pytest.mark.misconception("net[0].weight.data is the gradient")
+def test_data_is_the_weight_itself(net):
+    """`.data`, which ckyFi9zero's manual reads, is (1, −1), the weight, and has no `grad`."""
+    _backward(net)
+
+    assert net[0].weight.data.tolist() == [[1, -1]]
+    assert net[0].weight.data.grad is None
+    assert gradients(net)["0.weight"] is net[0].weight.grad
+
+
+@pytest.mark.misconception("the net or the layer has a gradient")
+def test_only_parameters_have_a_gradient(net):
+    """`net.weight`, `net.grad` and `net[0].grad` raise AttributeError: name the parameter."""
+    for owner, name in ((net, "weight"), (net, "grad"), (net[0], "grad")):
+        with pytest.raises(AttributeError, match=name):
+            getattr(owner, name)
+
+
+@pytest.mark.misconception("ŷ has a gradient after backward, too")
+def test_the_output_keeps_its_gradient_only_if_asked(net):
+    """Its `grad` is None, with a warning; after `retain_grad()` it is 2r/n."""
+    y_hat = net(_X)
+
+    with pytest.warns(UserWarning, match="leaf"):
+        assert y_hat.grad is None
+    y_hat.retain_grad()
+    nn.MSELoss()(y_hat, _Y[:, None]).backward()
+    assert y_hat.grad[:, 0].tolist() == [-1.5, 0, 3, 2.5]
+
+
+def test_the_figure_shows_descent_across_the_contours(save_figure):
+    """The figure shows the loss over w₁ and w₂, for b = 0, and −grad where the loss is 4."""
+    X = torch.tensor([[-2.0, -2], [-1, 1], [0, -2], [1, 2], [2, 1]], dtype=torch.float64)
+    best = torch.tensor([1.0, 0.5], dtype=torch.float64)
+    y = X.mv(best)
+    angles = torch.linspace(0, 2 * torch.pi, 13, dtype=torch.float64)[:-1]
+    ways = torch.stack((angles.cos(), angles.sin()), 1)
+
+    def loss(w):
+        return (w @ X.T - y).square().mean(-1)
+
+    places = best + ways * (4 / loss(best + ways)).sqrt()[:, None]
+    arrows = torch.stack([-mse_gradients(X, y, w, 0)[0] for w in places])
+    axis = torch.linspace(-2, 3.5, 101, dtype=torch.float64)
+    heights = loss(torch.cartesian_prod(axis, axis)).reshape(101, 101).T
+    fig = Figure(figsize=(5, 4.4))
+    ax = fig.subplots()
+    ax.contour(axis, axis, heights, levels=[0.25, 1, 2.25, 4, 6.25, 9, 12.25], colors="0.6")
+    ax.quiver(*places.T, *arrows.T, angles="xy", scale_units="xy", scale=12, color="C1")
+    ax.plot(*best, "o", color="C0")
+    ax.set(
+        aspect="equal", xlabel="weight w₁", ylabel="weight w₂", xlim=(-1, 3), ylim=(-1.5, 2.5)
+    )
+    ax.set_title("−grad runs straight down, across the contours")
+
+    assert loss(places).tolist() == pytest.approx([4] * 12)
+    for arrow, w in zip(arrows, places, strict=True):
+        beside = 0.01 * torch.stack((arrow[1], -arrow[0]))
+        assert loss(w + 0.01 * arrow) < 4
+        assert loss(w + beside).item() == pytest.approx(loss(w - beside).item(), abs=1e-12)
+    save_figure(fig)
