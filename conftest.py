@@ -5,6 +5,7 @@ A plugin that others import stands before them.
 
 pytest_plugins = [
     "pytester",
+    "fixtures.answers",
     "fixtures.benchmarks",
     "fixtures.counting",
     "fixtures.datasets",

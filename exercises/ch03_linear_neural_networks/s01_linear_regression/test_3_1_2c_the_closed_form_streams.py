@@ -38,9 +38,11 @@ Hints
 3. XᵀX is symmetric: how many of its numbers does another machine need to be told?
 """
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from scipy.linalg import lstsq as scipy_lstsq
 
 
 def normal_sums(blocks):
@@ -196,20 +198,41 @@ def test_a_float32_sum_of_ones_stops_at_two_to_the_24():
     assert exact.item() == 2**24 + 1
 
 
-@pytest.mark.benchmark(group="3.1.2 What do the streamed sums cost beside lstsq?")
-@pytest.mark.parametrize("method", ["streamed sums", "torch lstsq (gels)"])
-def test_time_of_the_sums(benchmark, one_thread, torch_rng, method):
-    """Of 20 000 rows with d = 20, sums in blocks of 1024 rows give the w of LAPACK's QR."""
-    X, y = _rows(torch_rng, 20_000, 20)
-    blocks = list(zip(X.split(1024), y.split(1024), strict=True))
-    ways = {
-        "streamed sums": lambda: _solve(*normal_sums(blocks)),
-        "torch lstsq (gels)": lambda: torch.linalg.lstsq(X, y[:, None], driver="gels")[0][:, 0],
-    }
-    ratio = {"streamed sums": 1, "torch lstsq (gels)": 4}[method]
-    reason = "nd²/2 multiplications for XᵀX, 2nd² for QR"
-    benchmark.extra_info.update(method=method, ratio=ratio, reason=reason)
+_N = [500, *(pytest.param(n, marks=pytest.mark.timed_only) for n in (1000, 2000, 4000, 8000))]
+_N += [pytest.param(16_000, marks=pytest.mark.timed_only)]
 
-    w = benchmark(ways[method])
 
-    assert (w - ways["torch lstsq (gels)"]()).abs().max() < 20_000**0.5 * 10 * _EPS
+@pytest.mark.benchmark(group="3.1.2 Which routine solves least squares fastest?", max_time=0.2)
+@pytest.mark.parametrize("n", _N)
+@pytest.mark.parametrize(
+    "method",
+    [
+        *("streamed sums (c)", "normal equations (a)", "streamed QR (e)", "QR (b)"),
+        *("torch gels", "torch gelsd", "numpy lstsq", "scipy gelsy"),
+    ],
+)
+def test_all_routines_give_the_same(benchmark, answer_of, torch_rng, method, n):
+    """Of n rows with d = 50 each routine gives the w of LAPACK's QR."""
+    X, y = _rows(torch_rng, n, 50)
+    blocks, column = list(zip(X.split(1024), y.split(1024), strict=True)), y[:, None]
+    normal_equations = answer_of("3.1.2a", "normal_equations")
+    by_qr = answer_of("3.1.2b", "least_squares_by_qr")
+    stream_qr, solve = (answer_of("3.1.2e", name) for name in ("stream_qr", "solve_triangle"))
+    way = {
+        "streamed sums (c)": lambda: _solve(*normal_sums(blocks)),
+        "normal equations (a)": lambda: normal_equations(X, y),
+        "streamed QR (e)": lambda: solve(stream_qr(blocks)),
+        "QR (b)": lambda: by_qr(X, y),
+        "torch gels": lambda: torch.linalg.lstsq(X, column, driver="gels")[0][:, 0],
+        "torch gelsd": lambda: torch.linalg.lstsq(X, column, driver="gelsd")[0][:, 0],
+        "numpy lstsq": lambda: np.linalg.lstsq(X.numpy(), y.numpy(), rcond=None)[0],
+        "scipy gelsy": lambda: scipy_lstsq(X.numpy(), y.numpy(), lapack_driver="gelsy")[0],
+    }[method]
+    flops = (1 if "sums" in method else 2) * n * 50**2  # XᵀX is symmetric
+    benchmark.extra_info.update(method=method, size=n, exponent=1, flops=flops, bytes=400 * n)
+    benchmark.extra_info["reason"] = f"n, of {flops // n} flop a row"
+
+    w = torch.as_tensor(benchmark(way))
+
+    expected = torch.linalg.lstsq(X, column, driver="gels").solution[:, 0]
+    assert (w - expected).abs().max() < n**0.5 * 10 * _EPS
