@@ -11,6 +11,7 @@ pytest_plugins = [
     "fixtures.datasets",
     "fixtures.facts",
     "fixtures.figures",
+    "fixtures.images",
     "fixtures.imports",
     "fixtures.isolation",
     "fixtures.limits",
