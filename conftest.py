@@ -15,6 +15,7 @@ pytest_plugins = [
     "fixtures.limits",
     "fixtures.pages",
     "fixtures.processes",
+    "fixtures.processor",
     "fixtures.randomness",
     "fixtures.report",
     "fixtures.selection",

@@ -84,6 +84,7 @@ def _literal(logits, y):
     return _cross_entropy(_softmax(logits), y)
 
 
+@pytest.mark.subnormal
 @pytest.mark.parametrize(
     ("row", "shares", "fails"),
     [
@@ -106,6 +107,7 @@ def test_what_comes_out_depends_on_where_the_range_is_left(row, shares, fails):
     assert rows_without_probabilities(logits).tolist() == [fails]
 
 
+@pytest.mark.subnormal
 @pytest.mark.parametrize(
     ("dtype", "rounded"),
     [
@@ -137,6 +139,7 @@ def test_the_rows_that_fail_are_all_found(torch_rng):
         assert torch.equal(rows_without_probabilities(logits), ~sums_to_1)
 
 
+@pytest.mark.subnormal
 def test_the_gradient_is_lost_long_before_the_loss_is_wrong():
     """At (50, 0) and (52, 0) the slope in x is 1.017 and 0, though the loss is right."""
     for x, slope in ((40.0, 1.0), (50.0, 1.017), (52.0, 0.0), (88.0, 0.0)):
@@ -147,6 +150,7 @@ def test_the_gradient_is_lost_long_before_the_loss_is_wrong():
         assert _gradient(F.cross_entropy, [x, 0.0], 1) == pytest.approx([1, -1], abs=1e-6)
 
 
+@pytest.mark.subnormal
 @pytest.mark.parametrize(("dtype", "from_x"), [(torch.float32, 51.99), (torch.float64, 372.57)])
 def test_the_gradient_is_lost_at_half_of_the_lower_limit(dtype, from_x):
     """For (x, 0) it is lost from x = 51.99 on, in float64 from 372.57: half of the limit."""
@@ -175,6 +179,7 @@ def test_float64_holds_exp_709():
     assert exp_limits(torch.float32)[1] < 100 < 709 < exp_limits(torch.float64)[1] < 710
 
 
+@pytest.mark.subnormal
 @pytest.mark.misconception("the smallest argument of exp is −log of the greatest number")
 def test_exp_reaches_further_down_than_up():
     """Exp(−89) is 2.2 · 10⁻³⁹, not 0: float32 has numbers down to 1.4 · 10⁻⁴⁵.
@@ -189,6 +194,7 @@ def test_exp_reaches_further_down_than_up():
     assert torch.tensor(-104.0).exp() == 0
 
 
+@pytest.mark.subnormal
 @pytest.mark.misconception("a failure shows as NaN")
 def test_zeros_and_halves_come_without_a_warning():
     """Ten logits of 87 give zeros, and (−103, −103.5) gives halves: neither holds a NaN."""
@@ -200,6 +206,7 @@ def test_zeros_and_halves_come_without_a_warning():
     assert rows_without_probabilities(zeros).all()
 
 
+@pytest.mark.subnormal
 def test_the_figure_shows_the_gradient_vanish(save_figure):
     """The figure shows the slope of the loss of (x, 0) in x, literal and right, up to 100."""
     xs = [k / 10 for k in range(1001)]
