@@ -228,14 +228,14 @@ def test_the_figure_shows_the_operations_of_an_epoch(save_figure):
     group="3.5.2 How much faster is it to fetch whole batches of 256 images?"
 )
 @pytest.mark.parametrize("method", _WAYS)
-def test_an_epoch_has_the_labels_of_all_images(benchmark, method):
-    """In each way the labels of 1024 images add up to those of all."""
-    X, y = _data(1024)
-    ratio, reason = (
-        (12, "Python, for each image") if method == "loader" else (1, "for each batch")
-    )
-    benchmark.extra_info.update(method=method, ratio=ratio, reason=reason)
+@pytest.mark.parametrize(
+    "n", [512, *(pytest.param(n, marks=pytest.mark.timed_only) for n in (1024, 2048, 4096))]
+)
+def test_an_epoch_has_the_labels_of_all_images(benchmark, method, n):
+    """In each way the labels of n images add up to those of all."""
+    X, y = _data(n)
+    benchmark.extra_info.update(method=method, size=n, exponent=1, reason="n images")
 
     total = benchmark(lambda: sum(labels.sum() for _, labels in _WAYS[method](X, y, 256)))
 
-    assert total == sum(row % 10 for row in range(1024))
+    assert total == sum(row % 10 for row in range(n))
