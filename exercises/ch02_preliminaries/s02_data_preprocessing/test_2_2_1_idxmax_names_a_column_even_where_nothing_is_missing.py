@@ -105,7 +105,7 @@ def test_the_flats_lose_the_alley_and_nothing_else(tmp_path, flats_csv):
     pd.testing.assert_frame_equal(flats, before)
 
 
-@pytest.mark.parametrize("place", [0, 1, 2, 3])
+@pytest.mark.parametrize("place", [0, 3])
 def test_every_pattern_of_counts_has_its_answer(place):
     """For all 27 counts in three columns one goes, or none, or it is a tie and ValueError.
 

@@ -180,7 +180,8 @@ def test_the_figure_shows_that_n_and_not_m_leads_to_the_bell(save_figure, torch_
         up_to = _up_to(sample_counts(m, n, torch_rng)[:, 0], n)
         error = standard_error(1, n)
         bell = np.exp(-(((x - 1 / 6) / error) ** 2) / 2) / (n * error * math.sqrt(2 * math.pi))
-        ax.bar(np.arange(n + 1) / n, np.diff(up_to, prepend=0), 0.9 / n, alpha=0.6)
+        edges = (np.arange(n + 2) - 0.5) / n
+        ax.stairs(np.diff(up_to, prepend=0), edges, fill=True, alpha=0.6)
         ax.plot(x, bell, color="C1")
         ax.set(title=f"m = {m} groups of n = {n} rolls", xlim=(-0.06, 0.6))
         difference = f"largest\ndifference\n{_largest_difference(up_to):.2f}"

@@ -153,7 +153,7 @@ def test_the_figure_shows_what_each_start_learns(save_figure, torch_rng):
     fig = Figure(figsize=(6.4, 3.1), layout="constrained")
     left, right = fig.subplots(1, 2)
     for (name, start), marker in zip(starts.items(), "sDo", strict=True):
-        path = _train(start, torch.tanh, 200)
+        path = _train(start, torch.tanh, 120)
         left.plot([_loss(parameters, torch.tanh) for parameters in path], label=name)
         right.plot(*path[-1][0].T, marker, label=name)
     left.axhline(_least_loss_of_equal_units(), color="black", ls=":", label="equal: best")

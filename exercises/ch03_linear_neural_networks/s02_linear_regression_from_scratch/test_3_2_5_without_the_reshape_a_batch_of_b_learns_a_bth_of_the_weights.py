@@ -74,8 +74,8 @@ _TRUTHS = {
 }
 
 
-def _train(generator, w, b, batch, runs=200, steps=160, rate=0.15):
-    """The means over the last 80 steps of SGD without the reshape, (runs, 3): w and b."""
+def _train(generator, w, b, batch, runs=100, steps=120, rate=0.15):
+    """The means over the last 40 steps of SGD without the reshape, (runs, 3): w and b."""
     truth = torch.tensor([*w, b], dtype=torch.float64)
     v = torch.zeros(runs, 3, 1, dtype=torch.float64)
     total = 0
@@ -87,7 +87,7 @@ def _train(generator, w, b, batch, runs=200, steps=160, rate=0.15):
         differences = outputs - y[:, None]  # (runs, B, 1) and (runs, 1, B)
         assert differences.shape == (runs, batch, batch)
         v = v - rate * X.mT @ differences.mean(2, keepdim=True) / batch
-        total = total + v * (step >= steps - 80) / 80
+        total = total + v * (step >= steps - 40) / 40
     return total[..., 0]
 
 
@@ -137,7 +137,7 @@ def test_each_output_is_drawn_to_the_mean_of_the_labels(torch_rng, n, m):
 def test_training_ends_at_a_bth_of_the_weights(torch_rng, batch):
     """SGD without the reshape ends at w/B and b, for B = 1, 2, 4, 10, within 4 standard errors.
 
-    These are of the mean of 200 runs.  The start is forgotten up to 0.85⁸⁰ < 10⁻⁵ of it.
+    These are of the mean of 100 runs.  The start is forgotten up to 0.85⁸⁰ < 10⁻⁵ of it.
     """
     w, b = _TRUTHS[batch]
 

@@ -37,6 +37,7 @@ Hints
 2. Which rate gives rate · ∇mean the length that it had before?
 """
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -87,16 +88,31 @@ def _train(data, reduction, rates, batch, direction=_sgd, decay=0.0):
     for order in epochs:
         parts = X[order].split(batch), y[order].split(batch), rates
         for features, labels, rate in zip(*parts, strict=True):
-            w = path[-1].clone().requires_grad_()
-            loss = mse_loss(features.mv(w), labels, reduction=reduction)
-            (gradient,) = torch.autograd.grad(loss, w)
+            gradient = _gradient(path[-1], features, labels, reduction)
             path.append(path[-1] - rate * direction(gradient + decay * path[-1], state))
     return torch.stack(path)
+
+
+def _gradient(w, X, y, reduction):
+    """That of the sum or the mean of (Xw − y)², as autograd has it, too."""
+    slopes = 2 * (X.mv(w) - y).matmul(X)
+    return slopes if reduction == "sum" else slopes / len(y)
 
 
 def _differ(a, b):
     """By how much two runs differ at most, beside the largest weight of the data, 4.2."""
     return (a - b).abs().max().item() / 4.2
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_the_gradients_of_the_runs_are_those_of_torch(data, reduction):
+    """Autograd finds the same from `mse_loss`; that of the mean is the sum's, divided by B."""
+    X, y = data[0][:10], data[1][:10]
+    w = torch.ones(3, dtype=torch.float64, requires_grad=True)
+
+    (expected,) = torch.autograd.grad(mse_loss(X.mv(w), y, reduction=reduction), w)
+
+    np.testing.assert_allclose(_gradient(w.detach(), X, y, reduction), expected, rtol=1e-12)
 
 
 @pytest.mark.seeds(3)

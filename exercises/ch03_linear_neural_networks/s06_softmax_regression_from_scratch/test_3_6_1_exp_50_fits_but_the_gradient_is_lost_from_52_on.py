@@ -209,7 +209,7 @@ def test_zeros_and_halves_come_without_a_warning():
 @pytest.mark.subnormal
 def test_the_figure_shows_the_gradient_vanish(save_figure):
     """The figure shows the slope of the loss of (x, 0) in x, literal and right, up to 100."""
-    xs = [k / 10 for k in range(1001)]
+    xs = [k / 10 for k in (*range(0, 480, 20), *range(480, 530), *range(530, 1001, 10))]
     slopes = [_gradient(_literal, [x, 0.0], 1)[0] for x in xs]
     right = [_gradient(F.cross_entropy, [x, 0.0], 1)[0] for x in xs]
     low, high = exp_limits(torch.float32)
