@@ -14,13 +14,13 @@ Start again from w = 0 for each rate.  From 16.6 the loss falls in one epoch, 10
     rate    0.003    0.01    0.03     0.1        0.3
     loss    9.1      2.2     0.039    0.00005    0.00005
 
-and the noise alone is 0.00005.  At a rate of 2 most runs grow beyond 10⁶ instead.  On average
-the loss above the noise is multiplied in each step of batch size B by
+and the noise alone is 0.00005.  On average the loss above the noise is multiplied in each step
+of batch size B by
 
     1 − 2η + η²(1 + 3.56/B)
 
 This is least at η = B/(B + 3.56), where it is 1 − η: for B = 10 at 0.74, with 0.26.  At twice
-that rate, 1.47, it is 1 and nothing falls any more.
+that rate, 1.47, it is 1: there nothing falls any more, and beyond the loss grows.
 
 Why
 ---
@@ -28,10 +28,6 @@ Call δ the error of (w, b), z = (x₁, x₂, 1) a row.  With features of mean 0
 average slope is δ itself, so an endless batch gives (1 − η)δ: a factor (1 − η)².  A batch adds
 the variance of its slope, η²/B times E[|z|²(z·δ)²] − |δ|².  For normal x₁, x₂ this mean is
 5|δw|² + 3δb², or 4.56 |δ|² for the mixture of the two that the steps themselves produce.
-
-In practice
------------
-A larger rate ends higher: at 0.03 the loss ends 0.5 % above the noise, at 0.7 20 %.
 
 Hints
 -----
@@ -74,8 +70,7 @@ def _enumerated(weights, bias, rate, batch, noise):
     With chances 1/6, 2/3, 1/6 the means of x, x², …, x⁵ are 0, 1, 0, 3, 0: those of a normal x.
     """
     start = (0.6 * weights**0.5, -0.8 * weights**0.5, bias**0.5)
-    chances = {-math.sqrt(3): 1 / 6, 0: 2 / 3, math.sqrt(3): 1 / 6}
-    total = [0, 0]
+    chances, total = {-math.sqrt(3): 1 / 6, 0: 2 / 3, math.sqrt(3): 1 / 6}, [0, 0]
     for rows in product(product(chances, chances, (-(noise**0.5), noise**0.5)), repeat=batch):
         delta = list(start)
         for x1, x2, error in rows:
@@ -88,42 +83,32 @@ def _enumerated(weights, bias, rate, batch, noise):
     return total
 
 
-def _path(rate, steps, batch=10, noise=_SIGMA**2):
-    """The expected loss on new data, from w = 0, b = 0 on."""
-    errors = (2**2 + 3.4**2, 4.2**2)
-    losses = [(sum(errors) + noise) / 2]
+def _path(rate, steps):
+    """The expected loss on new data, for batches of 10, from w = 0, b = 0 on."""
+    path, noise = [(2**2 + 3.4**2, 4.2**2)], _SIGMA**2
     for _ in range(steps):
-        errors = expected_errors(*errors, rate, batch, noise)
-        losses.append((sum(errors) + noise) / 2)
-    return losses
+        path.append(expected_errors(*path[-1], rate, 10, noise))
+    return [(weights + bias + noise) / 2 for weights, bias in path]
 
 
 def _factor(rate, batch):
     """By how much a step multiplies the two errors in the mixture that it leaves as it is."""
-    mixture = (2, (math.sqrt(17) - 3) / 2)
-
-    weights, bias = expected_errors(*mixture, rate, batch, 0)
-
-    assert weights * mixture[1] == pytest.approx(bias * mixture[0], rel=1e-9, abs=1e-12)
-    return weights / mixture[0]
+    weights, bias = expected_errors(2, (math.sqrt(17) - 3) / 2, rate, batch, 0)
+    assert bias == pytest.approx(weights * (math.sqrt(17) - 3) / 4, abs=1e-12)
+    return weights / 2
 
 
-def _train(generator, rates, runs=50, reset=True, kept=1):
-    """The book's epoch for each rate: the last losses, (rates, runs, kept), a data set a run.
-
-    Rows that were drawn independently need no further shuffling.
-    """
+def _train(generator, rates, runs=25, reset=True):
+    """The book's epoch for each rate: the last losses, (rates, runs), of new data sets."""
     X = torch.randn(runs, 1000, 3, generator=generator, dtype=torch.float64)
     X[..., 2] = 1
     y = X @ _TRUTH + _SIGMA * torch.randn(runs, 1000, generator=generator, dtype=torch.float64)
     w, losses = torch.zeros(runs, 3, 1, dtype=torch.float64), []
     for rate in rates:
-        path = [0 * w if reset else w]
+        w = 0 * w if reset else w
         for Z, labels in zip(X.split(10, dim=1), y[..., None].split(10, dim=1), strict=True):
-            path.append(path[-1] - rate * Z.mT @ (Z @ path[-1] - labels) / 10)
-        w = path[-1]
-        residuals = X @ torch.cat(path[-kept:], dim=2) - y[..., None]
-        losses.append(residuals.square().mean(1) / 2)
+            w = w - rate * Z.mT @ (Z @ w - labels) / 10
+        losses.append((X @ w - y[..., None]).square().mean((1, 2)) / 2)
     return torch.stack(losses)
 
 
@@ -131,18 +116,17 @@ def _train(generator, rates, runs=50, reset=True, kept=1):
 def test_the_book_s_epoch_ends_where_expected(torch_rng):
     """The epochs start at 16.6 and end at 9.1, 2.2, 0.039, 0.00005, 0.00005, for 0.003 … 0.3.
 
-    The mean of 50 data sets is within 4 standard errors of the expected loss, and 1 % more: the
+    The mean of 25 data sets is within 4 standard errors of the expected loss, and 1 % more: the
     loss of the rows trained on is lower than that of new ones by 2 · 3/1000 of the noise.
     """
     rates = [0.003, 0.01, 0.03, 0.1, 0.3]
 
-    expected = [_path(rate, 100)[-1] for rate in rates]
+    expected, losses = [_path(rate, 100)[-1] for rate in rates], _train(torch_rng, rates)
 
-    losses = _train(torch_rng, rates)[..., 0]
     assert _path(0.03, 0) == pytest.approx([16.6], rel=1e-4, abs=0)
     assert [float(f"{loss:.2g}") for loss in expected] == [9.1, 2.2, 0.039, 5.1e-5, 5.3e-5]
     for runs, loss in zip(losses, expected, strict=True):
-        assert abs(runs.mean().item() - loss) < 4 * runs.std().item() / 50**0.5 + 0.01 * loss
+        assert abs(runs.mean().item() - loss) < 4 * runs.std().item() / 5 + 0.01 * loss
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -152,19 +136,18 @@ def test_the_book_s_epoch_ends_where_expected(torch_rng):
 @pytest.mark.parametrize("rate", [0.1, 1.0, 1.7])
 def test_a_step_has_the_errors_of_all_batches_added_up(rate, errors, batch):
     """The expected errors are those of an enumeration of all batches of one or two rows."""
-    weights, bias, noise = errors
+    found = expected_errors(*errors[:2], rate, batch, errors[2])
 
-    expected = _enumerated(weights, bias, rate, batch, noise)
-
-    found = expected_errors(weights, bias, rate, batch, noise)
+    expected = _enumerated(*errors[:2], rate, batch, errors[2])
     assert list(found) == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.misconception("a larger rate is faster, until it diverges")
 @pytest.mark.parametrize(("batch", "rate"), [(1, 0.219), (10, 0.737), (1000, 0.996)])
 def test_the_best_rate_has_the_least_factor(batch, rate):
     """The factor 1 − 2η + η²(1 + 3.56/B) is least, 1 − η, at the best rate, and 1 at twice it.
 
-    The best rate is 0.219, 0.737, 0.996 for B = 1, 10, 1000.
+    It is 0.219, 0.737, 0.996 for B = 1, 10, 1000.
     """
     best = best_rate(batch)
 
@@ -190,56 +173,17 @@ def test_a_rate_that_starts_where_another_ended_shows_nothing(torch_rng):
     assert stale < 1.2 * _SIGMA**2 / 2
 
 
-@pytest.mark.misconception("a larger rate is faster, until it diverges")
-def test_beyond_the_best_rate_it_is_slower():
-    """For B = 10 the rate 1.3 needs as many steps as 0.17: the factors are 0.69, 0.69.
-
-    At the best rate it is 0.26, so that one step does as much as three or four of theirs.
-    """
-    small, best, large = (_factor(rate, 10) for rate in (0.1748, best_rate(10), 1.3))
-
-    assert [small, large] == pytest.approx([0.69, 0.69], rel=0, abs=0.005)
-    assert small**4 < best < small**3
-
-
-@pytest.mark.misconception("a rate is stable if a run does not diverge")
-@pytest.mark.seeds(3)
-def test_a_typical_run_survives_a_rate_at_which_the_mean_grows(torch_rng):
-    """At 1.6 the mean error grows by 1.27 a step, but of 50 runs most end below 0.01.
-
-    Few runs carry the mean.  At 2 most runs end above 10⁶.
-    """
-    survives, diverges = _train(torch_rng, [1.6, 2.0])[..., 0]
-
-    assert _factor(1.6, 10) == pytest.approx(1.27, rel=0, abs=0.005)
-    assert survives.median() < 0.01
-    assert diverges.median() > 1e6
-
-
-@pytest.mark.misconception("every rate that converges ends at the same loss")
-def test_a_larger_rate_ends_higher():
-    """After 3000 steps 0.03, 0.3, 0.7 end 0.5, 6, 20 % above the noise: near 3η/2B at first."""
-    ends = [_path(rate, 3000)[-1] / (_SIGMA**2 / 2) - 1 for rate in (0.03, 0.3, 0.7)]
-
-    assert ends == pytest.approx([0.005, 0.06, 0.20], rel=0.1, abs=0)
-    assert ends[0] == pytest.approx(3 * 0.03 / 20, rel=0.05, abs=0)
-
-
-def test_the_figure_shows_curves_and_factors(save_figure, torch_rng):
-    """The figure shows losses of an epoch beside the expected ones, and factors with minima."""
-    rates = [0.01, 0.03, 0.1, 0.3, 2.0]
-    losses = _train(torch_rng, rates, runs=1, kept=101)[:, 0]
+def test_the_figure_shows_curves_and_factors(save_figure):
+    """The figure shows the expected losses of an epoch, and factors against η with minima."""
     grid = torch.linspace(0, 2, 101).tolist()
 
     fig = Figure(figsize=(6.4, 3.2), layout="constrained")
     left, right = fig.subplots(1, 2)
-    places = [(70, 7), (62, 1.2), (44, 0.02), (20, 4e-4), (9, 2e2)]
-    for color, (rate, loss, place) in enumerate(zip(rates, losses, places, strict=True)):
-        left.semilogy(loss, color=f"C{color}")
+    places = {0.01: (70, 7), 0.03: (62, 1.2), 0.1: (44, 0.02), 0.3: (20, 4e-4), 2: (9, 2e2)}
+    for color, (rate, place) in enumerate(places.items()):
+        left.semilogy(_path(rate, 100), color=f"C{color}")
         left.text(*place, f"η = {rate:g}", color=f"C{color}")
-        if rate < 2:
-            left.semilogy(_path(rate, 100), ":", color=f"C{color}")
-    left.set(title="One epoch (dotted: expected)", xlabel="step", ylabel="loss")
+    left.set(title="One epoch, B = 10", xlabel="step", ylabel="expected loss")
     left.set(ylim=(1e-5, 1e3), xlim=(0, 100))
     places = {1: (0.28, 1.15), 10: (0.74, 0.35), 1000: (1, 0.1)}
     for color, (batch, place) in enumerate(places.items()):
@@ -248,10 +192,9 @@ def test_the_figure_shows_curves_and_factors(save_figure, torch_rng):
         right.plot(best, 1 - best, "o", color=f"C{color}", clip_on=False)
         right.text(*place, f"B = {batch}", color=f"C{color}", ha="center")
     right.axhline(1, color="black", linewidth=0.8)
-    right.set(title="Dots: the fastest rates", xlabel="rate η", ylim=(0, 1.4), xlim=(0, 2))
-    right.set(ylabel="factor of the loss in a step")
+    right.set(title="Dots: the fastest rates", xlabel="rate η", ylabel="factor of the loss")
+    right.set(ylim=(0, 1.4), xlim=(0, 2))
 
     for curve, dot in zip(right.lines[0:6:2], right.lines[1:6:2], strict=True):
         assert abs(dot.get_ydata()[0] - min(curve.get_ydata())) < 0.002
-    assert len(left.lines) == 9
     save_figure(fig)

@@ -28,10 +28,6 @@ Before the first `backward()` there is nothing, None; a second one adds to the f
 the same gives twice the gradient.  `zero_grad()` takes all away.  A step of descent changes the
 weight and leaves `grad` alone: it is still the gradient at the old weight.
 
-In practice
------------
-ŷ keeps no gradient, unless `y_hat.retain_grad()` asks for it before `backward()`.
-
 Hints
 -----
 1. Which tensors of the model are leaves that require a gradient?
@@ -107,8 +103,7 @@ def test_central_differences_agree(torch_rng):
     def loss(step):
         return (X @ (w + step[:3]) + 0.5 + step[3] - y).square().sum() / 7
 
-    steps = torch.eye(4, dtype=torch.float64)
-    slopes = [((loss(step) - loss(-step)) / 2).item() for step in steps]
+    slopes = [((loss(step) - loss(-step)) / 2).item() for step in torch.eye(4).double()]
     assert [*by_w.tolist(), by_b.item()] == pytest.approx(slopes, abs=1e-12)
 
 
@@ -163,26 +158,6 @@ def test_data_is_the_weight_itself(net):
     assert gradients(net)["0.weight"] is net[0].weight.grad
 
 
-@pytest.mark.misconception("the net or the layer has a gradient")
-def test_only_parameters_have_a_gradient(net):
-    """`net.weight`, `net.grad` and `net[0].grad` raise AttributeError: name the parameter."""
-    for owner, name in ((net, "weight"), (net, "grad"), (net[0], "grad")):
-        with pytest.raises(AttributeError, match=name):
-            getattr(owner, name)
-
-
-@pytest.mark.misconception("ŷ has a gradient after backward, too")
-def test_the_output_keeps_its_gradient_only_if_asked(net):
-    """Its `grad` is None, with a warning; after `retain_grad()` it is 2r/n."""
-    y_hat = net(_X)
-
-    with pytest.warns(UserWarning, match="leaf"):
-        assert y_hat.grad is None
-    y_hat.retain_grad()
-    nn.MSELoss()(y_hat, _Y[:, None]).backward()
-    assert y_hat.grad[:, 0].tolist() == [-1.5, 0, 3, 2.5]
-
-
 def test_the_figure_shows_descent_across_the_contours(save_figure):
     """The figure shows the loss over w₁ and w₂, for b = 0, and −grad where the loss is 4."""
     X = torch.tensor([[-2.0, -2], [-1, 1], [0, -2], [1, 2], [2, 1]], dtype=torch.float64)
@@ -196,21 +171,58 @@ def test_the_figure_shows_descent_across_the_contours(save_figure):
 
     places = best + ways * (4 / loss(best + ways)).sqrt()[:, None]
     arrows = torch.stack([-mse_gradients(X, y, w, 0)[0] for w in places])
-    axis = torch.linspace(-2, 3.5, 101, dtype=torch.float64)
-    heights = loss(torch.cartesian_prod(axis, axis)).reshape(101, 101).T
+    axis = torch.linspace(-1, 3, 101, dtype=torch.float64)
+    heights = loss(torch.cartesian_prod(axis, axis - 0.5)).reshape(101, 101).T
     fig = Figure(figsize=(5, 4.4))
     ax = fig.subplots()
-    ax.contour(axis, axis, heights, levels=[0.25, 1, 2.25, 4, 6.25, 9, 12.25], colors="0.6")
+    ax.contour(axis, axis - 0.5, heights, levels=[0.25, 1, 2.25, 4, 6.25, 9], colors="0.6")
     ax.quiver(*places.T, *arrows.T, angles="xy", scale_units="xy", scale=12, color="C1")
     ax.plot(*best, "o", color="C0")
-    ax.set(
-        aspect="equal", xlabel="weight w₁", ylabel="weight w₂", xlim=(-1, 3), ylim=(-1.5, 2.5)
-    )
+    ax.set(aspect="equal", xlabel="weight w₁", ylabel="weight w₂")
     ax.set_title("−grad runs straight down, across the contours")
 
     assert loss(places).tolist() == pytest.approx([4] * 12)
-    for arrow, w in zip(arrows, places, strict=True):
-        beside = 0.01 * torch.stack((arrow[1], -arrow[0]))
-        assert loss(w + 0.01 * arrow) < 4
-        assert loss(w + beside).item() == pytest.approx(loss(w - beside).item(), abs=1e-12)
+    assert loss(places + 0.01 * arrows).max() < 4
+    beside = 0.01 * arrows.flip(1) * torch.tensor([1, -1])
+    assert (loss(places + beside) - loss(places - beside)).abs().max() < 1e-12
     save_figure(fig)
+
+
+def _at_once(X, y, w):
+    """The gradient by w of the mean of n squared errors, by one pass backward."""
+    w = w.clone().requires_grad_()
+    (X.mv(w) - y).square().mean().backward()
+    return w.grad
+
+
+def _vmap(X, y, w):
+    """The mean of the gradients of n rows, found all at once."""
+    gradient = torch.func.grad(lambda w, x, y: (x.dot(w) - y).square())
+    return torch.func.vmap(gradient, (None, 0, 0))(w, X, y).mean(dim=0)
+
+
+def _loop(X, y, w):
+    """The mean of the gradients of n rows, found one after another."""
+    rows = zip(X.split(1), y.split(1), strict=True)
+    return torch.stack([_at_once(*row, w) for row in rows]).mean(dim=0)
+
+
+_LATER = pytest.mark.timed_only  # the first use of `torch.func` takes a second
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.benchmark(group="3.3.3 What do gradients cost, of n rows at once or of each?")
+@pytest.mark.parametrize("n", [64, *(pytest.param(n, marks=_LATER) for n in (128, 256, 512))])
+@pytest.mark.parametrize("way", [_at_once, _loop, pytest.param(_vmap, marks=_LATER)])
+def test_the_mean_of_gradients_is_the_gradient_of_the_mean(benchmark, torch_rng, way, n):
+    """One pass backward, a pass for each of n rows, and `vmap` all give the closed form."""
+    X, y = (torch.randn(s, generator=torch_rng, dtype=torch.float64) for s in ((n, 8), (n,)))
+    reason, exponent = ("n passes", 1) if way is _loop else ("a few calls for all rows", 0)
+    benchmark.extra_info.update(size=n, exponent=exponent, reason=reason)
+    benchmark.extra_info.update(method=way.__name__[1:].replace("_", " "))
+
+    gradient = benchmark(way, X, y, X[0])
+
+    by_w, _ = mse_gradients(X, y, X[0], 0)
+    # a mean of terms below 10⁴, all but surely, each from fewer than 100 rounded steps
+    assert gradient.tolist() == pytest.approx(by_w.tolist(), abs=1e-9)

@@ -81,7 +81,6 @@ def _logits(*weights):
         ((1, 1, 1), [[2, -1, -1], [-1, 2, -1], [-1, -1, 2]], 9),
         ((1, 3), [[3, -3], [-3, 3]], 16),
     ],
-    ids=str,
 )
 def test_second_derivative_and_covariance_are_one_matrix(weights, numerators, denominator):
     """For p = (1, 2, 3)/6, (1, 1, 1)/3 and (1, 3)/4, both are the matrix computed by hand."""
@@ -157,10 +156,9 @@ def test_equal_probabilities_vary_most_and_not_least():
 
     The formula of datawhalechina's manual is 0 for thirds and largest for a certain class.
     """
-    total = [
-        one_hot_covariance(torch.tensor(p, dtype=torch.float64)).trace().item()
-        for p in ([1 / 3] * 3, [1 / 2, 1 / 3, 1 / 6], [1, 0, 0])
-    ]
+    distributions = [_matrix(p, 6) for p in ([2, 2, 2], [3, 2, 1], [6, 0, 0])]
+
+    total = [one_hot_covariance(p).trace().item() for p in distributions]
 
     assert total == pytest.approx([2 / 3, 11 / 18, 0], abs=9 * _EPS)
 
@@ -172,9 +170,8 @@ def test_a_positive_diagonal_proves_nothing():
     pandalabme's manual argues from the diagonal alone.
     """
     saddle = torch.tensor([[2.0, -4], [-4, 2]], dtype=torch.float64)
-    direction = torch.ones(2, dtype=torch.float64)
 
-    assert direction @ saddle @ direction == -4
+    assert saddle.sum() == -4  # vᵀHv for v = (1, 1)
     for weights in ((1, 1), (1, 2, 3), (1, 1, 1, 100)):
         assert torch.linalg.eigvalsh(cross_entropy_hessian(_logits(*weights)))[0] > -9 * _EPS
 
@@ -197,6 +194,30 @@ def test_the_figure_shows_matrices_whose_rows_sum_to_0(save_figure):
 
     shown = [[int(t.get_text().replace("−", "-")) for t in ax.texts] for ax in fig.axes]
     assert shown[1] == [5, -2, -3, -2, 8, -6, -3, -6, 9]
-    assert all(len(cells) == 9 for cells in shown)
     assert all(sum(cells[k : k + 3]) == 0 for cells in shown for k in (0, 3, 6))
     save_figure(fig)
+
+
+_WAYS = {
+    "p∘v − p(pᵀv)": (lambda o, v: (p := o.softmax(0)) * v - p * p.dot(v), 1, 2**14),
+    "H, then H v": (lambda o, v: cross_entropy_hessian(o).mv(v), 2, 2**9),
+}
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.benchmark(group="3.4.1 What does H v cost for K classes, with and without H?")
+@pytest.mark.parametrize(
+    "times", [1, *(pytest.param(k, marks=pytest.mark.timed_only) for k in (2, 4, 8))]
+)
+@pytest.mark.parametrize("method", _WAYS)
+def test_a_product_needs_no_matrix(benchmark, method, times):
+    """H v, p∘v − p(pᵀv), is p∘(v − (2K + 1)/3) for v = (1, …, K) and p in proportion to v."""
+    way, exponent, K = _WAYS[method]
+    v = torch.arange(1, K * times + 1, dtype=torch.float64)
+    reason = "numbers of p or of H"
+    benchmark.extra_info.update(method=method, exponent=exponent, size=len(v), reason=reason)
+
+    product = benchmark(way, v.log(), v)
+
+    by_hand = v / v.sum() * (v - (2 * len(v) + 1) / 3)
+    assert (product - by_hand).abs().max() < 100 * len(v) * _EPS

@@ -100,16 +100,20 @@ def test_words_of_these_lengths_can_be_read_without_commas():
         assert not any(b.startswith(a) for a, b in pairwise(sorted(words)))
 
 
+def _huffman(words):
+    """The bits of all words together, as the two least likely groups are joined each time."""
+    groups, total = [1] * words, 0
+    while len(groups) > 1:
+        joined = heapq.heappop(groups) + heapq.heappop(groups)
+        heapq.heappush(groups, joined)
+        total += joined  # each word of the group becomes one bit longer
+    return total
+
+
 def test_huffman_s_method_finds_the_same_total():
     """Joining the two least likely groups, again and again, gives no shorter code either."""
     for words in range(1, 101):
-        groups, total = [1] * words, 0
-        while len(groups) > 1:
-            joined = heapq.heappop(groups) + heapq.heappop(groups)
-            heapq.heappush(groups, joined)
-            total += joined  # each word of the group becomes one bit longer
-
-        assert sum(prefix_code_lengths(words)) == total
+        assert sum(prefix_code_lengths(words)) == _huffman(words)
 
 
 def test_only_powers_of_two_are_coded_without_loss():
@@ -195,3 +199,20 @@ def test_the_figure_shows_what_is_left_over(save_figure):
     assert len(widths) == 3 + 3 + 9
     assert [sum(widths[a:b]) for a, b in ((0, 3), (3, 6), (6, 15))] == [3 / 4, 1, 1]
     save_figure(fig)
+
+
+@pytest.mark.benchmark(group="3.4.2 How long does Huffman's method take for M equal words?")
+@pytest.mark.parametrize(
+    "M", [500, *(pytest.param(M, marks=pytest.mark.timed_only) for M in (1000, 2000, 4000))]
+)
+@pytest.mark.parametrize("method", ["Huffman's method", "by the formula"])
+def test_every_way_takes_the_same_bits(benchmark, method, M):
+    """M words take b + 2 − 2ᵇ⁺¹/M bits on average, with 2ᵇ ≤ M < 2ᵇ⁺¹."""
+    way = _huffman if "Huffman" in method else lambda words: sum(prefix_code_lengths(words))
+    reason = "M words; a heap adds a factor log M"
+    benchmark.extra_info.update(method=method, size=M, exponent=1, reason=reason)
+
+    total = benchmark(way, M)
+
+    b = M.bit_length() - 1
+    assert total == (b + 2) * M - 2 ** (b + 1)

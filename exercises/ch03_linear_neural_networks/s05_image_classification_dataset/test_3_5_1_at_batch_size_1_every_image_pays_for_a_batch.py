@@ -185,7 +185,7 @@ def test_the_figure_shows_that_an_image_pays_for_a_share_of_its_batch(save_figur
 
     fig = Figure(figsize=(6, 3.4))
     ax = fig.subplots()
-    curve = torch.logspace(0, 8, 100, base=2)
+    curve = torch.logspace(0, 8, 100, base=2, dtype=torch.float64)
     ax.plot(curve, item + overhead / curve, label="a + b/B")
     ax.plot(sizes, counted, "o", label="counted in an epoch of 256")
     ax.axhline(item, color="0.5", linestyle="--", label="a: the image alone")
