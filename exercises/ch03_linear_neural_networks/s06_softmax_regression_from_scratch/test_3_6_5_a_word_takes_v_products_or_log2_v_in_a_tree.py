@@ -87,7 +87,7 @@ def test_50_000_words_cost_50_000_products_or_16(count_multiplications):
     assert full == V * d
     assert in_tree <= 16 * d
     assert (V * 256, 16 * 256) == (12_800_000, 4096)
-    assert max(len(tree_path(word, V)) for word in range(0, V, 7)) == 16
+    assert max(len(tree_path(word, V)) for word in range(0, V, 7)) <= 16
 
 
 @pytest.mark.seeds(3)
