@@ -14,7 +14,7 @@ power overflows, and softmax gives (1, 0).  If class 2 is the right one,
 
     loss  −log 0 = ∞ instead of 120        slopes  (NaN, NaN) instead of (1, −1)
 
-One such row makes the mean loss of its batch ∞, and all weights NaN.
+One such row makes the mean loss of its batch ∞, and the next step makes all weights NaN.
 
 The usual repairs hide this.  −log(p + ε) leaves the share p / (p + ε) of the slopes, and
 −log max(p, ε) leaves nothing below ε: the worst mistakes are the ones not learned from.
@@ -127,16 +127,17 @@ def test_the_largest_loss_is_that_of_the_least_positive_number(dtype, integer, r
 
 
 def test_one_row_makes_all_weights_nan():
-    """Two examples share the weights of 3 features: one loss of ∞ makes all 6 slopes NaN."""
+    """Two examples share 6 weights, and one has the loss ∞: after a step all 6 are NaN."""
     X = torch.tensor([[1.0, 0, 0], [0, 1, 1]])
     W = torch.tensor([[1.0, 0], [60, -60], [60, -60]], requires_grad=True)
     P, y = torch.softmax(X @ W, dim=1), torch.tensor([0, 1])
 
-    _cross_entropy(P, y).mean().backward()
+    loss = _cross_entropy(P, y).mean()
+    loss.backward()
 
     assert rows_without_loss(P, y).tolist() == [False, True]
-    assert W.grad.shape == (3, 2)
-    assert W.grad.isnan().all()
+    assert loss.item() == math.inf
+    assert (W - 0.1 * W.grad).isnan().all()
 
 
 @pytest.mark.seeds(3)
