@@ -9,6 +9,7 @@ pytest_plugins = [
     "fixtures.counting",
     "fixtures.datasets",
     "fixtures.facts",
+    "fixtures.evidence",
     "fixtures.figures",
     "fixtures.imports",
     "fixtures.isolation",
