@@ -1,0 +1,177 @@
+"""Builds the book into `artifacts/book/`, each language from the same documents.
+
+    .venv/bin/python .book/build.py                 # English there, Chinese in its folder zh/
+    .venv/bin/python .book/build.py --proved        # and fail unless every fact holds
+    .venv/bin/python .book/build.py --catalogues    # for translators
+
+Warnings are errors, and nothing is fetched.
+"""
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from documents import documents  # noqa: E402 (found by the line above)
+from notebooks import notebook_text  # noqa: E402
+from pages import pages_of  # noqa: E402
+
+from fixtures.files import write_whole  # noqa: E402
+
+LANGUAGES = {"en": ".", "zh_CN": "zh"}
+"""Sphinx's name of each language, and its folder."""
+
+
+def build(root, out, languages=LANGUAGES):
+    """Build the book of the project `root` in the folder `out`; whether nothing was amiss."""
+    _write_sources(root, out / ".sources")
+    _compile_catalogues(HERE / "locale")
+    _forget_other_versions(out / ".doctrees")
+    for name in languages:
+        _remove_former(out / LANGUAGES[name], out / ".sources")
+    runs = [subprocess.Popen(_sphinx(out, name)) for name in languages]
+    codes = [run.wait() for run in runs]
+    _write_downloads(root, [out / LANGUAGES[name] for name in languages])
+    return not any(codes)
+
+
+def _write_sources(root, folder):
+    """Write the documents that have changed, and remove those that are no more."""
+    texts = {folder / f"{name}.md": text for name, text in documents(root, HERE).items()}
+    for path, text in texts.items():
+        if not _is_current(path, text.encode()):
+            write_whole(path, text.encode())
+    for path in set(folder.rglob("*.md")) - texts.keys():
+        path.unlink()
+    for kind in ("figures", "benchmarks"):
+        for path in (root / "artifacts" / kind).rglob("*.svg"):
+            copy = folder / path.relative_to(root / "artifacts")
+            if not _is_current(copy, path.read_bytes()):
+                write_whole(copy, path.read_bytes())
+
+
+def _forget_other_versions(folder):
+    """Let Sphinx read all documents anew after a change of the book's code or words."""
+    sources = [*HERE.glob("*.py"), *HERE.glob("locale/*/*/book.po"), *HERE.glob("templates/*")]
+    version = hashlib.sha256(
+        b"".join(path.read_bytes() for path in sorted(sources))
+    ).hexdigest()
+    mark = folder / "version"
+    if not mark.exists() or mark.read_text() != version:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_whole(mark, version.encode())
+
+
+def _remove_former(folder, sources):
+    """Remove what was made of documents that are no more."""
+    for path in folder.glob("[0-9]*/*.*"):
+        if not (sources / path.parent.name / f"{path.stem}.md").exists():
+            path.unlink()
+
+
+def _is_current(path, data):
+    return path.exists() and path.read_bytes() == data
+
+
+def _compile_catalogues(folder):
+    """Compile the translations; Sphinx does so too late for the book's own words."""
+    for path in folder.rglob("*.po"):
+        compiled = path.with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < path.stat().st_mtime:
+            with path.open("rb") as catalogue, compiled.open("wb") as out:
+                write_mo(out, read_po(catalogue))
+
+
+def _sphinx(out, language):
+    """The command that builds one language, with warnings as errors."""
+    places = [out / ".sources", out / LANGUAGES[language]]
+    options = [
+        "-b",
+        "html",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-c",
+        HERE,
+        "-D",
+        f"language={language}",
+    ]
+    return [
+        sys.executable,
+        "-m",
+        "sphinx",
+        *options,
+        "-d",
+        out / ".doctrees" / language,
+        *places,
+    ]
+
+
+def _write_downloads(root, folders):
+    """Beside each page: its notebook and its source."""
+    for page in pages_of(root):
+        notebook, source = notebook_text(page).encode(), page.exercise.path.read_bytes()
+        for folder in folders:
+            for path, data in {
+                folder / f"{page.name}.ipynb": notebook,
+                folder / f"{page.name}.py": source,
+            }.items():
+                if not _is_current(path, data):
+                    write_whole(path, data)
+
+
+def renew_catalogues(out):
+    """Put every paragraph of the documents into the catalogues, and what has changed anew."""
+    templates = out / ".templates"
+    _write_sources(HERE.parent, out / ".sources")
+    command = [sys.executable, "-m", "sphinx", "-b", "gettext", "-q", "-W", "-c", HERE]
+    subprocess.run([*command, out / ".sources", templates], check=True)
+    intl = [
+        sys.executable,
+        "-m",
+        "sphinx_intl",
+        "update",
+        "-p",
+        templates,
+        "-d",
+        HERE / "locale",
+    ]
+    names = [name for name in LANGUAGES if name != "en"]
+    subprocess.run([*intl, *(f"-l{name}" for name in names)], check=True)
+    return 0
+
+
+def unproved(root):
+    """What the last run did not show to hold: a line for each page, with its verdict."""
+    return [
+        f"{page.exercise.number}: {page.state}"
+        for page in pages_of(root)
+        if page.state != "passed"
+    ]
+
+
+def main():
+    """Build the book of this project."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--proved", action="store_true", help="fail if a fact was not proved")
+    help = "renew the catalogues of translations, and build nothing"
+    parser.add_argument("--catalogues", action="store_true", help=help)
+    arguments = parser.parse_args()
+    if arguments.catalogues:
+        return renew_catalogues(HERE.parent / "artifacts" / "book")
+    clean = build(HERE.parent, HERE.parent / "artifacts" / "book")
+    missing = unproved(HERE.parent) if arguments.proved else []
+    sys.stdout.write("\n".join([*missing, "the book: artifacts/book/index.html", ""]))
+    return int(not clean or bool(missing))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
