@@ -30,14 +30,15 @@ LANGUAGES = {"en": ".", "zh_CN": "zh"}
 """Sphinx's name of each language, and its folder."""
 
 
-def build(root, out, languages=LANGUAGES):
+def build(root, out, languages=LANGUAGES, locale=HERE / "locale"):
     """Build the book of the project `root` in the folder `out`; whether nothing was amiss."""
     _write_sources(root, out / ".sources")
-    _compile_catalogues(HERE / "locale")
+    for folder in {HERE / "locale", locale}:
+        _compile_catalogues(folder)
     _forget_other_versions(out / ".doctrees")
     for name in languages:
         _remove_former(out / LANGUAGES[name], out / ".sources")
-    runs = [subprocess.Popen(_sphinx(out, name)) for name in languages]
+    runs = [subprocess.Popen(_sphinx(out, name, locale)) for name in languages]
     codes = [run.wait() for run in runs]
     _write_downloads(root, [out / LANGUAGES[name] for name in languages])
     return not any(codes)
@@ -90,29 +91,13 @@ def _compile_catalogues(folder):
                 write_mo(out, read_po(catalogue))
 
 
-def _sphinx(out, language):
+def _sphinx(out, language, locale):
     """The command that builds one language, with warnings as errors."""
-    places = [out / ".sources", out / LANGUAGES[language]]
-    options = [
-        "-b",
-        "html",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-c",
-        HERE,
-        "-D",
-        f"language={language}",
-    ]
-    return [
-        sys.executable,
-        "-m",
-        "sphinx",
-        *options,
-        "-d",
-        out / ".doctrees" / language,
-        *places,
-    ]
+    settings = [f"-Dlanguage={language}", f"-Dlocale_dirs={locale}"]
+    places = ["-c", HERE, "-d", out / ".doctrees" / language]
+    places += [out / ".sources", out / LANGUAGES[language]]
+    options = ["-b", "html", "-W", "--keep-going", "-q"]
+    return [sys.executable, "-m", "sphinx", *options, *settings, *places]
 
 
 def _write_downloads(root, folders):

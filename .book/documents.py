@@ -22,7 +22,7 @@ def documents(root, here):
     found = {page.name: exercise(page) for page in pages}
     chapters = {}
     for page in pages:
-        by_section = chapters.setdefault(_chapter(page), {})
+        by_section = chapters.setdefault(chapter_of(page), {})
         by_section.setdefault(page.exercise.section, []).append(page)
     for title, by_section in chapters.items():
         found |= _chapter_documents(title, by_section)
@@ -37,7 +37,7 @@ def documents(root, here):
     return found
 
 
-def _chapter(page):
+def chapter_of(page):
     """Number and title of a page's chapter: `2 Preliminaries`."""
     number, name = re.search(r"ch(\d\d)_(\w+)", page.exercise.path.as_posix()).groups()
     return f"{int(number)} {name.replace('_', ' ').capitalize()}"
@@ -79,7 +79,7 @@ def _errors(root, pages):
     parts = ["# Errors in print", made("errors")]
     for page in pages:
         facts = [fact for fact in page.facts if fact.belief and _is_published(fact)]
-        sheets = [*_published_sheets(root, page.exercise)]
+        sheets = [*_published_sheets(root, page)]
         if facts or sheets:
             parts += [f"## {page.title}", *(_error(page, fact) for fact in facts), *sheets]
     return joined(*parts)
@@ -95,12 +95,14 @@ def _error(page, fact):
     return joined(f"> “{plain(fact.belief)}”{where}", target, plain(fact.docstring))
 
 
-def _published_sheets(root, exercise):
+def _published_sheets(root, page):
     """Published wrong answers as code, each under the sentence that tells what is wrong."""
-    stem = exercise.number.replace(".", "_")
+    stem = page.exercise.number.replace(".", "_")
     for path in sorted((root / "fixtures/solutions/wrong").glob(f"{stem}_*.py")):
         text = path.read_text(encoding="utf-8")
         told, _, code = text.strip().removeprefix('"""').partition('"""')
         if "published" in told:
             told = re.sub(r"^([\d.]+[a-z]? )?[Ww]rong: ", "", told)
-            yield directive("sheet", f"{plain(told)}\n\n{fence(code.strip())}")
+            told = plain(told[0].upper() + told[1:])
+            yield directive("sheet", f"{told}\n\n{fence(code.strip())}")
+            yield made("refuses", page=page.name)

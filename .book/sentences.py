@@ -148,6 +148,7 @@ def _is_formula(piece, text):
     string, at = "".join(part for _, part, _ in piece), piece[0][2]
     if re.fullmatch(r"[A-Za-z]", string):
         initial = string.isupper() and re.match(r"\. ?[A-Z]", text[at + 1 :])
-        return not initial and not _is_article(piece[0], text)
+        attribute = re.match(r"\.[a-z]", text[at + 1 :])
+        return not initial and not attribute and not _is_article(piece[0], text)
     number = re.fullmatch(r"[+−±]?[\d.]*[%…]?", string)
     return bool(_SURE.search(string) and re.search(r"\w|∞", string) and not number)

@@ -113,6 +113,7 @@ def test_a_changed_sign_is_noticed():
         ("For x = 3 and −y it holds.", ["x = 3", "−y"]),
         ("A shape (2, 3) is no formula, f(x + ih) is.", ["f(x + ih)"]),
         ("It takes n rows (d of them, d < n).", ["n", "d", "d < n"]),
+        ("Call x.backward() first.", []),
         ("Given P(A | B) and |x|, as in J. Smith's book.", ["P(A | B)", "|x|"]),
     ],
 )

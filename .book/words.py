@@ -148,19 +148,29 @@ def _errors(_given, _writer):
     """What the page of printed errors is."""
     return "<p>{}</p>\n".format(
         _(
-            "Answers that were published and are wrong. Each is named by a test of its page, "
-            "which fails if the answer should be right after all."
+            "Answers that were published and are wrong. Each is refuted or refused by the "
+            "tests of its page, which fail if the answer should be right after all."
         )
     )
 
 
 def _refutes(given, writer):
     """The fact that refutes a published belief."""
-    page, builder = given["page"], writer.builder
-    target = builder.get_relative_uri(builder.current_docname, page)
-    text = _("refuted in {number}").format(number=page.partition("/")[2])
     state = "refuted" if given["state"] == "passed" else given["state"]
-    return f'<p>{chip(state)} <a href="{target}#{given["anchor"]}">{text}</a></p>\n'
+    link = _link(given["page"], given["anchor"], _("refuted in {number}"), writer.builder)
+    return f"<p>{chip(state)} {link}</p>\n"
+
+
+def _refuses(given, writer):
+    """The evidence that refuses a published answer when a reader gives it."""
+    text = _("refused by the tests of {number}")
+    return f"<p>{_link(given['page'], 'the-evidence', text, writer.builder)}</p>\n"
+
+
+def _link(page, anchor, text, builder):
+    target = builder.get_relative_uri(builder.current_docname, page)
+    number = page.partition("/")[2]
+    return f'<a href="{target}#{anchor}">{str(text).format(number=number)}</a>'
 
 
 MADE = {
@@ -172,4 +182,5 @@ MADE = {
     "overview": _overview,
     "errors": _errors,
     "refutes": _refutes,
+    "refuses": _refuses,
 }
