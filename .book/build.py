@@ -9,6 +9,7 @@ Warnings are errors, and nothing is fetched.
 
 import argparse
 import hashlib
+import io
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from documents import documents  # noqa: E402 (found by the line above)
+from drawings import smaller  # noqa: E402
 from notebooks import notebook_text  # noqa: E402
 from pages import pages_of  # noqa: E402
 
@@ -32,10 +34,10 @@ LANGUAGES = {"en": ".", "zh_CN": "zh"}
 
 def build(root, out, languages=LANGUAGES, locale=HERE / "locale"):
     """Build the book of the project `root` in the folder `out`; whether nothing was amiss."""
-    _write_sources(root, out / ".sources")
+    titles = _write_sources(root, out / ".sources")
     for folder in {HERE / "locale", locale}:
         _compile_catalogues(folder)
-    _forget_other_versions(out / ".doctrees")
+    _forget_other_versions(out / ".doctrees", titles)
     for name in languages:
         _remove_former(out / LANGUAGES[name], out / ".sources")
     runs = [subprocess.Popen(_sphinx(out, name, locale)) for name in languages]
@@ -45,26 +47,27 @@ def build(root, out, languages=LANGUAGES, locale=HERE / "locale"):
 
 
 def _write_sources(root, folder):
-    """Write the documents that have changed, and remove those that are no more."""
+    """Write the documents that have changed, remove those that are no more; their titles."""
     texts = {folder / f"{name}.md": text for name, text in documents(root, HERE).items()}
     for path, text in texts.items():
-        if not _is_current(path, text.encode()):
-            write_whole(path, text.encode())
+        _renew(path, text.encode())
     for path in set(folder.rglob("*.md")) - texts.keys():
         path.unlink()
     for kind in ("figures", "benchmarks"):
         for path in (root / "artifacts" / kind).rglob("*.svg"):
             copy = folder / path.relative_to(root / "artifacts")
-            if not _is_current(copy, path.read_bytes()):
-                write_whole(copy, path.read_bytes())
+            _renew(copy, smaller(path.read_text(encoding="utf-8")).encode())
+    return [text.partition("\n")[0] for text in texts.values()]
 
 
-def _forget_other_versions(folder):
-    """Let Sphinx read all documents anew after a change of the book's code or words."""
+def _forget_other_versions(folder, titles):
+    """Let Sphinx read all documents anew if the book's code or words changed, or its contents.
+
+    Every page has the whole table of contents beside it.
+    """
     sources = [*HERE.glob("*.py"), *HERE.glob("locale/*/*/book.po"), *HERE.glob("templates/*")]
-    version = hashlib.sha256(
-        b"".join(path.read_bytes() for path in sorted(sources))
-    ).hexdigest()
+    parts = [*(path.read_bytes() for path in sorted(sources)), *map(str.encode, titles)]
+    version = hashlib.sha256(b"\n".join(parts)).hexdigest()
     mark = folder / "version"
     if not mark.exists() or mark.read_text() != version:
         shutil.rmtree(folder, ignore_errors=True)
@@ -78,17 +81,19 @@ def _remove_former(folder, sources):
             path.unlink()
 
 
-def _is_current(path, data):
-    return path.exists() and path.read_bytes() == data
+def _renew(path, data):
+    """Write what has changed; of the rest Sphinx sees by its time that it has not."""
+    if not path.exists() or path.read_bytes() != data:
+        write_whole(path, data)
 
 
 def _compile_catalogues(folder):
     """Compile the translations; Sphinx does so too late for the book's own words."""
     for path in folder.rglob("*.po"):
-        compiled = path.with_suffix(".mo")
-        if not compiled.exists() or compiled.stat().st_mtime < path.stat().st_mtime:
-            with path.open("rb") as catalogue, compiled.open("wb") as out:
-                write_mo(out, read_po(catalogue))
+        compiled = io.BytesIO()
+        with path.open("rb") as catalogue:
+            write_mo(compiled, read_po(catalogue))
+        _renew(path.with_suffix(".mo"), compiled.getvalue())
 
 
 def _sphinx(out, language, locale):
@@ -105,12 +110,8 @@ def _write_downloads(root, folders):
     for page in pages_of(root):
         notebook, source = notebook_text(page).encode(), page.exercise.path.read_bytes()
         for folder in folders:
-            for path, data in {
-                folder / f"{page.name}.ipynb": notebook,
-                folder / f"{page.name}.py": source,
-            }.items():
-                if not _is_current(path, data):
-                    write_whole(path, data)
+            _renew(folder / f"{page.name}.ipynb", notebook)
+            _renew(folder / f"{page.name}.py", source)
 
 
 def renew_catalogues(out):
@@ -119,18 +120,9 @@ def renew_catalogues(out):
     _write_sources(HERE.parent, out / ".sources")
     command = [sys.executable, "-m", "sphinx", "-b", "gettext", "-q", "-W", "-c", HERE]
     subprocess.run([*command, out / ".sources", templates], check=True)
-    intl = [
-        sys.executable,
-        "-m",
-        "sphinx_intl",
-        "update",
-        "-p",
-        templates,
-        "-d",
-        HERE / "locale",
-    ]
-    names = [name for name in LANGUAGES if name != "en"]
-    subprocess.run([*intl, *(f"-l{name}" for name in names)], check=True)
+    places = ["-p", templates, "-d", HERE / "locale"]
+    places += [f"-l{name}" for name in LANGUAGES if name != "en"]
+    subprocess.run([sys.executable, "-m", "sphinx_intl", "update", *places], check=True)
     return 0
 
 

@@ -29,7 +29,7 @@ _SIGNS = [
 ]
 _MORE_GREEK = range(0x3CA, 0x3D7)
 _ITALICS = [*range(0x1D434, 0x1D468), *range(0x1D6A4, 0x1D6A6), *range(0x1D6E2, 0x1D71C)]
-_FEATURES = ["kern", "liga", "mark", "mkmk", "ccmp", "ssty"]
+_FEATURES = ["kern", "liga", "mark", "mkmk", "ccmp"]
 
 
 def make(source, name, characters):

@@ -29,13 +29,28 @@ def test_a_second_build_writes_only_what_has_changed(project):
     changed = project.add("2.3.7", "HOLDS = True\n" + _PAGE)
     out = project.build()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.md")}
-    changed.write_text(changed.read_text(encoding="utf-8").replace("It is.", "It was."))
+    changed.write_text(
+        changed.read_text(encoding="utf-8").replace("It is.", "It was."), encoding="utf-8"
+    )
 
     project.build()
 
     renewed = {path.stem for path, time in before.items() if path.stat().st_mtime_ns != time}
     assert renewed == {"2.3.7"}
     assert "It was." in (out / "2.3" / "2.3.7.html").read_text(encoding="utf-8")
+
+
+def test_a_new_claim_is_in_every_page_s_table_of_contents(project):
+    """Also of the pages that have not changed."""
+    project.add("2.3.6", "HOLDS = True\n" + _PAGE)
+    other = project.add("2.3.7", "HOLDS = True\n" + _PAGE)
+    out = project.build()
+    text = other.read_text(encoding="utf-8").replace("Claim 2.3.7", "Another claim")
+    other.write_text(text, encoding="utf-8")
+
+    project.build()
+
+    assert "Another claim" in (out / "2.3" / "2.3.6.html").read_text(encoding="utf-8")
 
 
 def test_a_broken_link_is_an_error(project):
