@@ -26,7 +26,7 @@ def exercise(page):
             figures = []
     answer, rest = page.code
     parts += [*figures, "## The answer in code", fence(answer), "## The evidence"]
-    parts += [directive("helpers", fence(rest))] if rest else []
+    parts += [directive("rest", fence(rest))] if rest else []
     parts += _evidence(page)
     if (costs := costs_of(page)) or any(fact.verdict == "timed" for fact in page.facts):
         timed = [_fact(fact) for fact in page.facts if fact.verdict == "timed"]
@@ -53,7 +53,7 @@ def _question(page, text):
     for match in _EDITIONS.finditer(text):
         zh, en = match[1] or zh, (match[2], match[3]) if match[2] else en
     number = page.exercise.number
-    whole = number.rstrip("abcdefgh")
+    whole = re.sub(r"[a-z]$", "", number)
     return [
         "## Question",
         plain(_EDITIONS.sub("", text).strip("\n")),
@@ -81,15 +81,16 @@ def _fact(fact):
     amiss = [plain(text) for text in fact.run.get("amiss", [])]
     parts = [*belief, fact.claim, plain(fact.docstring), *amiss, fence(fact.code)]
     verdict = "refuted" if fact.belief and fact.verdict == "passed" else fact.verdict
-    options = {"name": fact.anchor, "heads": "belief claim words" if belief else "claim words"}
+    heads = ["belief"] * bool(belief) + ["claim"] + ["words"] * bool(fact.docstring)
+    options = {"name": fact.anchor, "heads": " ".join(heads)}
     if fact.run:
         options |= {"seconds": f"{fact.run['seconds']:.2f}", "cases": fact.run["cases"]}
     return directive("fact", "\n\n".join(filter(None, parts)), options_of(options), verdict)
 
 
 def _figure(page, fact):
-    """A figure with its fact as the caption, and the fact's verdict if it is not "holds"."""
+    """A figure with its fact as the caption, and the fact's verdict unless all is well."""
     caption = plain(fact.docstring.partition("\n\n")[0])
     alt = options_of({"alt": " ".join(caption.split())})
     figure = directive("figure", caption, alt, link(page.root, fact.figure))
-    return joined("" if fact.holds else made("mark", state=fact.verdict), figure)
+    return joined("" if fact.verdict == "passed" else made("mark", state=fact.verdict), figure)

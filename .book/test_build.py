@@ -1,5 +1,6 @@
 """The build writes what has changed, and tells what is not proved."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,21 @@ def test_a_broken_link_is_an_error(project):
     project.add("2.3.6", "HOLDS = True\n" + _PAGE, Why="See [there](nowhere.md).")
 
     assert not build(project.root, project.root / "artifacts" / "book", ["en"])
+
+
+def test_the_workflow_runs_the_readme_s_commands():
+    """And publishes nothing that is not proved."""
+    text = (_HERE.parent / ".github" / "workflows" / "book.yml").read_text(encoding="utf-8")
+    readme = (_HERE.parent / "README.md").read_text(encoding="utf-8")
+
+    _, *commands = re.findall(r"\brun: (.*)", text)
+    assert commands == [
+        ".venv/bin/pytest --evidence",
+        ".venv/bin/pytest .book",
+        ".venv/bin/python .book/build.py --proved",
+    ]
+    assert commands[0] in readme
+    assert commands[2].removesuffix(" --proved") in readme
 
 
 @pytest.mark.skipif(not Path("/usr/bin/unshare").exists(), reason="needs Linux's unshare")

@@ -112,6 +112,15 @@ def test_an_address_for_reports_is_linked_from_every_page(book, monkeypatch):
     assert 'href="https://example.org/new?title=2.3.6&x=1"' in html.unescape(page)
 
 
+def test_a_fact_without_a_docstring_shows_its_name(book):
+    """Its code stays folded."""
+    book.add("2.3.6", "def test_one_is_one():\n    assert 1\n")
+
+    *_, page = book.read()
+
+    assert re.search(r'<span class="claim">One is one</span>\s*</summary>', page)
+
+
 def test_prose_that_looks_like_markup_stays_prose(book):
     """What MyST alone takes for a sign of its own."""
     book.add("2.3.6", "HOLDS = True\n" + _PAGE, Why="% of all\n\n+++ is no break, f(x)=\n1")

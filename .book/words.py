@@ -20,7 +20,7 @@ VERDICTS = {
 }
 FOLDED = {
     "clue": _("Hint"),
-    "helpers": _("What the evidence uses"),
+    "rest": _("What the evidence uses"),
     "measured": _("How it was measured"),
     "code": _("Code"),
 }
