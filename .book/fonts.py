@@ -21,7 +21,7 @@ _SIGNS = [
     *(*range(0x2B0, 0x2E4), *range(0x300, 0x30D)),  # modifiers, accents
     *range(0x391, 0x3CA),  # Greek
     *range(0x1D2C, 0x1D6B),  # raised letters
-    *(*range(0x2010, 0x2038), *range(0x2070, 0x209D)),  # punctuation, scripts
+    *(*range(0x2010, 0x2058), *range(0x2070, 0x209D)),  # punctuation, scripts
     *(*range(0x2102, 0x2127), *range(0x2153, 0x2160)),  # letters, fractions
     *(*range(0x2190, 0x21D6), *range(0x2200, 0x22C6)),  # arrows, operators
     *(*range(0x2308, 0x230C), *range(0x239B, 0x23AE)),  # parentheses and their parts

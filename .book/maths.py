@@ -19,7 +19,7 @@ _ABOVE = (
     "ᵃa ᵇb ᶜc ᵈd ᵉe ᶠf ᵍg ʰh ⁱi ʲj ᵏk ˡl ᵐm ⁿn ᵒo ᵖp ʳr ˢs ᵗt ᵘu ᵛv ʷw ˣx ʸy ᶻz ᵝβ ᵟδ"
 )
 SUPERSCRIPTS = dict(_ABOVE.split())
-SCRIPTS = "".join(SUBSCRIPTS) + "".join(SUPERSCRIPTS) + "′″‴"
+SCRIPTS = "".join(SUBSCRIPTS) + "".join(SUPERSCRIPTS) + "′″‴⁗"
 FUNCTIONS = {"log", "exp", "sin", "cos", "tan", "max", "min", "det", "tanh"}
 OPERATORS = {"sign", "Im", "Re", "tr", "diag", "rank", "var", "sinh", "arg", "softmax"}
 _WORDS = "a at of or to is if no in by it on as an we so do be he me up am go vs cm mm kg"
@@ -28,6 +28,7 @@ _SIGNS = {
     "′": "'",
     "″": "''",
     "‴": "'''",
+    "⁗": "''''",
     "%": r"\,\%",
     "{": r"\{",
     "}": r"\}",
