@@ -43,7 +43,8 @@ def test_the_front_page_sums_up_all_pages(built, pages):
 
 
 def _squashed(text):
-    """A text without what Markdown and typography change: blanks, quotes, marks of code."""
+    """A text without what Markdown and typography change: blanks, quotes, code, links."""
+    text = re.sub(r"<(https?://[^>\s]+)>", r"\1", text)
     return re.sub(r"[\s`*\\]+", "", text.translate(_FOLDED))
 
 

@@ -76,7 +76,7 @@ def test_every_answer_of_the_project_stands_alone(pages):
         known = {name.id for name in names if isinstance(name.ctx, ast.Store)}
         known |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler):
                 known.add(node.name)
             for alias in getattr(node, "names", []):
                 known.add(getattr(alias, "asname", None) or getattr(alias, "name", alias))
