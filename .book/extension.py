@@ -254,9 +254,16 @@ def _reachable(_app, _pagename, _templatename, context, _doctree):
     context["report_text"] = str(REPORT)
 
 
+def _collapsed(_app, _pagename, _templatename, context, _doctree):
+    """Beside a page stand those of its section, not all: they would be half of its bytes."""
+    whole = context["toctree"]
+    context["toctree"] = lambda **options: whole(**options | {"collapse": True})
+
+
 def setup(app):
     """Register all of it with Sphinx."""
     app.connect("html-page-context", _reachable)
+    app.connect("html-page-context", _collapsed, priority=400)  # before furo makes its tree
     app.add_config_value("report_address", "", "html")
     app.add_message_catalog("book", str(Path(__file__).parent / "locale"))
     app.add_node(Folded, html=(_open_folded, _closing("details")))

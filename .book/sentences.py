@@ -110,7 +110,7 @@ def _joins(run, i, text):
 
 def _is_article(token, text):
     """Whether it is the word "a", or "A" or "I" at the start of a sentence."""
-    starts = re.search(r"(?:^|[.:;?!“(—]\s*)$", text[: token[2]])
+    starts = re.search(r"(?:^|[.:;?!“(—])\s*$", text[: token[2]])
     return token[1] == "a" or (token[1] in "AI" and starts is not None)
 
 

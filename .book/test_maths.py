@@ -109,6 +109,7 @@ def test_a_changed_sign_is_noticed():
     [
         ("The gradient of ‖x‖₂ is x/‖x‖₂, a vector.", ["‖x‖₂", "x/‖x‖₂"]),
         ("A is a matrix, and so is XᵀX.", ["XᵀX"]),
+        (" A step after bold words.", []),
         ("In 2 of 3 rows nothing happens.", []),
         ("For x = 3 and −y it holds.", ["x = 3", "−y"]),
         ("A shape (2, 3) is no formula, f(x + ih) is.", ["f(x + ih)"]),
