@@ -10,6 +10,7 @@ pytest_plugins = [
     "fixtures.counting",
     "fixtures.datasets",
     "fixtures.facts",
+    "fixtures.evidence",
     "fixtures.figures",
     "fixtures.images",
     "fixtures.imports",
