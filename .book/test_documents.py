@@ -26,12 +26,14 @@ def test_four():
 @pytest.mark.benchmark(group="2.3.6 What does it cost?")
 def test_cost(benchmark):
     '''It is cheap.'''
-    benchmark.extra_info.update(method="ours", reason="one call", ratio=1)
+    benchmark.extra_info.update(method="ours", reason="one call", size=1, work=1)
     assert benchmark(answer) == 1
 """
 _REPORT = """# What the routines cost
 
-Measured on a machine.
+| question | answer |
+| --- | --- |
+| 2.3.6 What does it cost? | nothing |
 
 ## 2.3.6 What does it cost?
 
@@ -46,6 +48,10 @@ Measured on a machine.
 ## 2.4.1 Another question?
 
 Nothing.
+
+## How it was measured
+
+Measured on a machine.
 """
 
 
