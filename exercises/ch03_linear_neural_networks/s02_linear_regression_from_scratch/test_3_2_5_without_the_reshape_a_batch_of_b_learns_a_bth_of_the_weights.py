@@ -40,7 +40,6 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from torch.nn import functional as F
 
 
 def squared_loss(y_hat, y):
@@ -147,49 +146,6 @@ def test_training_ends_at_a_bth_of_the_weights(torch_rng, batch):
     limit = torch.cat([limit_w, torch.tensor([limit_b], dtype=torch.float64)])
     errors = ends.std(0) / len(ends) ** 0.5
     assert ((ends.mean(0) - limit).abs() < 4 * errors + 1e-4).all()
-
-
-@pytest.mark.misconception("a wrong shape is noticed, as the loss does not fall")
-@pytest.mark.seeds(3)
-def test_the_book_s_training_ends_without_an_error(torch_rng):
-    """Three epochs with labels (n,) halve the loss, and end near w/10.
-
-    The slope is 10 times that of a mean, so the rate is 0.3 in effect.  A weight scatters by
-    √(0.3/1.7 · ‖w‖²/10²) = 0.17 or a little more: 0.8 is more than four times as much.
-    """
-    truth = torch.tensor([[2], [-3.4]])
-    X = torch.randn(1000, 2, generator=torch_rng)
-    labels = (X @ truth)[:, 0] + 4.2 + 0.01 * torch.randn(1000, generator=torch_rng)
-    w, b = torch.zeros(2, 1, requires_grad=True), torch.zeros(1, requires_grad=True)
-
-    def loss(rows):
-        return (X[rows] @ w + b - labels[rows]) ** 2 / 2
-
-    first = loss(slice(None)).mean().item()
-    for _ in range(3):
-        for rows in torch.randperm(1000, generator=torch_rng).split(10):
-            slopes = torch.autograd.grad(loss(rows).sum(), (w, b))
-            with torch.no_grad():
-                for parameter, slope in zip((w, b), slopes, strict=True):
-                    parameter -= 0.03 * slope / 10
-    last = loss(slice(None)).mean().item()
-
-    limit, _ = limit_without_reshape(truth, 4.2, 10)
-    assert 0.3 < last / first < 0.7
-    assert (w - limit).abs().max() < 0.8
-
-
-@pytest.mark.misconception("torch's own losses refuse labels of another shape")
-@pytest.mark.filterwarnings("default")
-def test_torch_s_losses_only_warn():
-    """Of (3, 1) and (3,) `mse_loss` and `l1_loss` warn and answer; cross-entropy raises."""
-    y_hat, y = torch.full((3, 1), 0.5), torch.tensor([0.0, 1, 1])
-
-    for loss in (F.mse_loss, F.l1_loss):
-        with pytest.warns(UserWarning, match="target size"):
-            assert loss(y_hat, y).isfinite()
-    with pytest.raises(ValueError, match="target size"):
-        F.binary_cross_entropy(y_hat, y)
 
 
 @pytest.mark.misconception("reshape checks the shapes")

@@ -75,12 +75,12 @@ def _means(values, sizes):
     return [part.mean().item() for part in parts]
 
 
-@pytest.mark.misconception("the rows that are left over are dropped")
+@pytest.mark.misconception("the rows that are left over in the last epoch are dropped")
 @pytest.mark.seeds(3)
 def test_ten_rows_by_four_come_as_4_4_2(torch_rng):
     """In each of three epochs `data_iter` yields 4, 4, 2 rows, among them every row once.
 
-    datawhalechina's manual prints that they are left out.
+    datawhalechina's manual prints that they are left out, and that this is in the last epoch.
     """
     X = torch.arange(10.0)
 
@@ -104,19 +104,6 @@ def test_the_sizes_are_those_of_split_and_of_the_loader(torch_rng, n):
         assert sizes == [len(rows) for rows in DataLoader(X, batch, generator=torch_rng)]
         if n:
             assert sizes == [len(rows) for rows in X.split(batch)]
-
-
-@pytest.mark.misconception("the short batch comes in the last epoch")
-def test_each_epoch_has_a_short_batch(torch_rng):
-    """1000 rows by 256 are three full batches and one of 232 in each epoch, not in one only.
-
-    datawhalechina's manual prints that it is the last epoch that has one.
-    """
-    X = torch.arange(1000)
-
-    epochs = [[len(rows) for rows, _ in _data_iter(256, X, X, torch_rng)] for _ in range(3)]
-
-    assert epochs == [batch_sizes(1000, 256)] * 3 == [[256, 256, 256, 232]] * 3
 
 
 def test_a_row_keeps_its_weight_if_the_sum_is_divided_by_the_batch_size():
@@ -161,19 +148,6 @@ def test_shuffling_makes_it_right_on_average_only():
     assert len(plain) == 120
     assert sum(plain) / 120 == 6
     assert sum((mean - 6) ** 2 for mean in plain) / 120 == Fraction(29, 30)
-
-
-def test_a_short_test_batch_must_not_count_as_a_full_one():
-    """10000 test images by 256: with 16 errors in the last batch the accuracy is 0.9984.
-
-    The plain mean of the 40 accuracies is 0.975, as each of those 16 counts 16 times.
-    """
-    sizes = batch_sizes(10_000, 256)
-    accuracies = [1.0] * (len(sizes) - 1) + [0.0]
-
-    assert (len(sizes), sizes[-1]) == (40, 16)
-    assert mean_over_batches(accuracies, sizes) == pytest.approx(0.9984, rel=1e-12, abs=0)
-    assert sum(accuracies) / 40 == 0.975
 
 
 def test_only_drop_last_drops_rows(torch_rng):

@@ -38,6 +38,7 @@ Hints
 """
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -70,18 +71,18 @@ def rows_without_probabilities(logits):
     return (total == 0) | ~total.isfinite()
 
 
-_DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-
-
-def _gradient(loss, row, label, dtype=torch.float32):
-    """The slopes of loss(logits, y) in the logits of one row, a list."""
-    logits = torch.tensor([row], dtype=dtype, requires_grad=True)
-    loss(logits, torch.tensor([label])).sum().backward()
-    return logits.grad[0].tolist()
+def _gradients(loss, xs, dtype=torch.float32):
+    """The slopes of the loss of logits (x, 0) with the label 1, in both logits: (n, 2)."""
+    logits = torch.tensor([[x, 0.0] for x in xs], dtype=dtype, requires_grad=True)
+    loss(logits, torch.ones(len(xs), dtype=torch.int64)).sum().backward()
+    return logits.grad
 
 
 def _literal(logits, y):
     return _cross_entropy(_softmax(logits), y)
+
+
+_right = partial(F.cross_entropy, reduction="sum")
 
 
 @pytest.mark.subnormal
@@ -101,9 +102,8 @@ def test_what_comes_out_depends_on_where_the_range_is_left(row, shares, fails):
     """The rows (50, 0) and (88, 0) are right; (89, 0) gives (NaN, 0), ten times 87 zeros."""
     logits = torch.tensor([row])
 
-    assert _softmax(logits)[0].tolist() == pytest.approx(
-        shares, rel=1e-5, abs=1e-43, nan_ok=True
-    )
+    expected = pytest.approx(shares, rel=1e-5, abs=1e-43, nan_ok=True)
+    assert _softmax(logits)[0].tolist() == expected
     assert rows_without_probabilities(logits).tolist() == [fails]
 
 
@@ -142,12 +142,14 @@ def test_the_rows_that_fail_are_all_found(torch_rng):
 @pytest.mark.subnormal
 def test_the_gradient_is_lost_long_before_the_loss_is_wrong():
     """At (50, 0) and (52, 0) the slope in x is 1.017 and 0, though the loss is right."""
-    for x, slope in ((40.0, 1.0), (50.0, 1.017), (52.0, 0.0), (88.0, 0.0)):
-        logits = torch.tensor([[x, 0.0]])
-        assert not rows_without_probabilities(logits).any()
-        assert _literal(logits, [1]).item() == pytest.approx(x, rel=1e-6, abs=0)
-        assert _gradient(_literal, [x, 0.0], 1) == pytest.approx([slope, -1], abs=1e-3)
-        assert _gradient(F.cross_entropy, [x, 0.0], 1) == pytest.approx([1, -1], abs=1e-6)
+    xs, slopes = [40.0, 50.0, 52.0, 88.0], [1, 1.017, 0, 0]
+    logits = torch.tensor([[x, 0.0] for x in xs])
+
+    assert not rows_without_probabilities(logits).any()
+    assert _literal(logits, [1] * 4).tolist() == pytest.approx(xs, rel=1e-6, abs=0)
+    assert _gradients(_literal, xs)[:, 0].tolist() == pytest.approx(slopes, abs=1e-3)
+    assert _gradients(_literal, xs)[:, 1].tolist() == pytest.approx([-1] * 4, abs=1e-3)
+    assert _gradients(_right, xs)[:, 0].tolist() == pytest.approx([1] * 4)
 
 
 @pytest.mark.subnormal
@@ -157,61 +159,41 @@ def test_the_gradient_is_lost_at_half_of_the_lower_limit(dtype, from_x):
     half = -exp_limits(dtype)[0] / 2
 
     assert round(half, 2) == from_x
-    assert _gradient(_literal, [half - 0.01, 0.0], 1, dtype)[0] > 1.5
-    assert _gradient(_literal, [half + 0.01, 0.0], 1, dtype)[0] == 0
+    before, after = _gradients(_literal, [half - 0.01, half + 0.01], dtype)[:, 0]
+    assert before > 1.5
+    assert after == 0
 
 
-@pytest.mark.misconception("exp(50) overflows")
-def test_exp_50_is_a_small_number_for_float32():
-    """It is 5.18 · 10²¹ of 3.4 · 10³⁸, and too great for float16 alone.
+@pytest.mark.misconception("exp(50) overflows, and no computer can hold exp(100)")
+def test_float32_holds_exp_50_and_float64_exp_709():
+    """Exp(50) = 5.18 · 10²¹ is small beside 3.4 · 10³⁸, and float64 holds exp(709).
 
-    datawhalechina's manual says that it overflows.
+    datawhalechina's manual says that exp(50) overflows, ckyFi9zero's that exp(100) does.
     """
+    greatest = [exp_limits(dtype)[1] for dtype in (torch.float16, torch.float32, torch.float64)]
+
     assert f"{torch.tensor(50.0).exp():.2e}" == "5.18e+21"
     assert f"{torch.finfo(torch.float32).max:.1e}" == "3.4e+38"
-    assert [exp_limits(dtype)[1] > 50 for dtype in _DTYPES] == [False, True, True, True]
-
-
-@pytest.mark.misconception("no computer can hold exp(100)")
-def test_float64_holds_exp_709():
-    """It holds exp(100) = 2.69 · 10⁴³ as well; only float32 does not (ckyFi9zero's manual)."""
-    assert f"{math.exp(100):.2e}" == "2.69e+43"
-    assert exp_limits(torch.float32)[1] < 100 < 709 < exp_limits(torch.float64)[1] < 710
+    assert greatest[0] < 50 < greatest[1] < 100 < 709 < greatest[2] < 710
 
 
 @pytest.mark.subnormal
 @pytest.mark.misconception("the smallest argument of exp is −log of the greatest number")
 def test_exp_reaches_further_down_than_up():
-    """Exp(−89) is 2.2 · 10⁻³⁹, not 0: float32 has numbers down to 1.4 · 10⁻⁴⁵.
-
-    pandalabme's manual takes −88.72 for the limit: it is −103.97.
-    """
+    """Exp(−89) is 2.2 · 10⁻³⁹, not 0; pandalabme's manual takes −88.72 for the limit."""
     low, high = exp_limits(torch.float32)
 
     assert torch.tensor(-89.0).exp().item() == pytest.approx(math.exp(-89), rel=1e-5, abs=0)
     assert low < -high - 15
-    assert torch.tensor(-103.9).exp() > 0
-    assert torch.tensor(-104.0).exp() == 0
-
-
-@pytest.mark.subnormal
-@pytest.mark.misconception("a failure shows as NaN")
-def test_zeros_and_halves_come_without_a_warning():
-    """Ten logits of 87 give zeros, and (−103, −103.5) gives halves: neither holds a NaN."""
-    zeros, halves = torch.full((1, 10), 87.0), torch.tensor([[-103.0, -103.5]])
-
-    assert not _softmax(zeros).any()
-    assert _softmax(halves).tolist() == [[0.5, 0.5]]
-    assert torch.softmax(halves, dim=1)[0].tolist() == pytest.approx([0.622, 0.378], abs=5e-4)
-    assert rows_without_probabilities(zeros).all()
+    right = torch.softmax(torch.tensor([-103.0, -103.5]), dim=0).tolist()
+    assert right == pytest.approx([0.622, 0.378], abs=5e-4)
 
 
 @pytest.mark.subnormal
 def test_the_figure_shows_the_gradient_vanish(save_figure):
     """The figure shows the slope of the loss of (x, 0) in x, literal and right, up to 100."""
-    xs = [k / 10 for k in (*range(0, 480, 20), *range(480, 530), *range(530, 1001, 10))]
-    slopes = [_gradient(_literal, [x, 0.0], 1)[0] for x in xs]
-    right = [_gradient(F.cross_entropy, [x, 0.0], 1)[0] for x in xs]
+    xs = [k / 10 for k in range(1001)]
+    slopes, right = (_gradients(loss, xs)[:, 0] for loss in (_literal, _right))
     low, high = exp_limits(torch.float32)
 
     fig = Figure()
@@ -223,10 +205,7 @@ def test_the_figure_shows_the_gradient_vanish(save_figure):
     ax.axvspan(high, 100, color="0.9")
     ax.text((high + 100) / 2, 0.5, "NaN", ha="center")
     ax.set(title="exp(50) is harmless, but half of the gradient is lost from (52, 0) on")
-    ax.set(
-        xlabel="logit x of the wrong class (the right one has 0)",
-        ylabel="slope of the loss in x",
-    )
+    ax.set(xlabel="logit x of the wrong class", ylabel="slope of the loss in x")
     ax.legend(loc="upper left")
 
     drawn = dict(zip(xs, ax.lines[1].get_ydata(), strict=True))
