@@ -1,6 +1,6 @@
 """Everything the exercises share comes from the plugins in `fixtures/`, one concern a file.
 
-A plugin that others import stands before them.
+A plugin that others import stands before them, and `evidence`, which refuses `--solve`, after it.
 """
 
 pytest_plugins = [
@@ -10,7 +10,6 @@ pytest_plugins = [
     "fixtures.counting",
     "fixtures.datasets",
     "fixtures.facts",
-    "fixtures.evidence",
     "fixtures.figures",
     "fixtures.images",
     "fixtures.imports",
@@ -24,6 +23,7 @@ pytest_plugins = [
     "fixtures.selection",
     "fixtures.progress",
     "fixtures.solve",
+    "fixtures.evidence",
     "fixtures.summary",
     "fixtures.tables",
 ]

@@ -14,6 +14,7 @@ from sphinx.addnodes import translatable
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import extract_messages
 from words import FOLDED, MADE, REPORT, chip, heading
 
 
@@ -159,12 +160,18 @@ class Headings(SphinxTransform):
 
 
 class Progress(SphinxTransform):
-    """Which displays are translated, after Sphinx, which counts images and not those."""
+    """What is translated and what is not, where Sphinx does not mark it.
+
+    That is displays, and all of a document that has no catalogue yet; but images do not count.
+    """
 
     default_priority = 24
 
     def apply(self):
-        """Mark them."""
+        """Mark it, before Sphinx counts."""
+        if self.config.language != "en":
+            for node, _ in extract_messages(self.document):
+                node.setdefault("translated", False)
         for image in self.document.findall(nodes.image):
             image.attributes.pop("translated", None)
         for shown in self.document.findall(WordedDisplay):
