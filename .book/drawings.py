@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-_USES = (
+_MARKERS = (
     r'<g( clip-path="[^"]*")>((?:\s*<use [^>]*class="(s\d+)"/>)(?:\s*<use [^>]*class="\3"/>)+)'
 )
 
@@ -11,10 +11,7 @@ _USES = (
 def smaller(svg):
     """The drawing `svg` with short names, recurring styles once, and hundredths of a point."""
     svg = _with_classes(svg)
-    # A row of markers has its style from the group around it.
-    svg = re.sub(
-        _USES, lambda row: f'<g{row[1]} class="{row[3]}">{row[2].replace(_class(row), "")}', svg
-    )
+    svg = re.sub(_MARKERS, _grouped, svg)
     for number, name in enumerate(dict.fromkeys(re.findall(r'xlink:href="#([^"]+)"', svg))):
         svg = re.sub(rf'(id="|href="#){re.escape(name)}"', rf'\g<1>n{number}"', svg)
     svg = svg.replace(" xlink:href=", " href=")
@@ -36,8 +33,10 @@ def _with_classes(svg):
     return svg.replace("</style>", f"{rules}</style>", 1)
 
 
-def _class(row):
-    return f' class="{row[3]}"'
+def _grouped(row):
+    """A row of markers, with its style at the group around it."""
+    clip, markers, name = row.groups()
+    return f'<g{clip} class="{name}">' + markers.replace(f' class="{name}"', "")
 
 
 def _rounded(attribute):
