@@ -1,6 +1,6 @@
 """Everything the exercises share comes from the plugins in `fixtures/`, one concern a file.
 
-A plugin that others import stands before them, and `evidence`, which refuses `--solve`, after it.
+A plugin that others import stands before them; `evidence` after `solve`, which it refuses.
 """
 
 pytest_plugins = [
