@@ -9,7 +9,7 @@ English edition: 3.4.6 <https://d2l.ai/chapter_linear-regression/linear-regressi
 
 Answer
 ------
-Start again from w = 0 for each rate.  From 16.6 the loss falls in one epoch, 100 steps, to
+Start again from w = 0 for each rate.  The loss falls in one epoch, 100 steps, to
 
     rate    0.003    0.01    0.03     0.1        0.3
     loss    9.1      2.2     0.039    0.00005    0.00005
@@ -93,8 +93,7 @@ def _path(rate, steps):
 
 def _factor(rate, batch):
     """By how much a step multiplies the two errors in the mixture that it leaves as it is."""
-    weights, bias = expected_errors(2, (math.sqrt(17) - 3) / 2, rate, batch, 0)
-    assert bias == pytest.approx(weights * (math.sqrt(17) - 3) / 4, abs=1e-12)
+    weights, _ = expected_errors(2, (math.sqrt(17) - 3) / 2, rate, batch, 0)
     return weights / 2
 
 
@@ -114,16 +113,14 @@ def _train(generator, rates, runs=25, reset=True):
 
 @pytest.mark.seeds(3)
 def test_the_book_s_epoch_ends_where_expected(torch_rng):
-    """The epochs start at 16.6 and end at 9.1, 2.2, 0.039, 0.00005, 0.00005, for 0.003 … 0.3.
+    """The epochs end at losses of 9.1, 2.2, 0.039, 0.00005, 0.00005, for 0.003 … 0.3.
 
-    The mean of 25 data sets is within 4 standard errors of the expected loss, and 1 % more: the
-    loss of the rows trained on is lower than that of new ones by 2 · 3/1000 of the noise.
+    The mean of 25 data sets is within 4 standard errors, and 1 % for the rows trained on.
     """
     rates = [0.003, 0.01, 0.03, 0.1, 0.3]
 
     expected, losses = [_path(rate, 100)[-1] for rate in rates], _train(torch_rng, rates)
 
-    assert _path(0.03, 0) == pytest.approx([16.6], rel=1e-4, abs=0)
     assert [float(f"{loss:.2g}") for loss in expected] == [9.1, 2.2, 0.039, 5.1e-5, 5.3e-5]
     for runs, loss in zip(losses, expected, strict=True):
         assert abs(runs.mean().item() - loss) < 4 * runs.std().item() / 5 + 0.01 * loss
@@ -145,10 +142,7 @@ def test_a_step_has_the_errors_of_all_batches_added_up(rate, errors, batch):
 @pytest.mark.misconception("a larger rate is faster, until it diverges")
 @pytest.mark.parametrize(("batch", "rate"), [(1, 0.219), (10, 0.737), (1000, 0.996)])
 def test_the_best_rate_has_the_least_factor(batch, rate):
-    """The factor 1 − 2η + η²(1 + 3.56/B) is least, 1 − η, at the best rate, and 1 at twice it.
-
-    It is 0.219, 0.737, 0.996 for B = 1, 10, 1000.
-    """
+    """The factor 1 − 2η + η²(1 + 3.56/B) is least, 1 − η, at the best rate."""
     best = best_rate(batch)
 
     assert best == pytest.approx(rate, rel=0, abs=0.0006)
@@ -157,7 +151,6 @@ def test_the_best_rate_has_the_least_factor(batch, rate):
         assert _factor(eta, batch) == pytest.approx(parabola, rel=0, abs=1e-4)
     assert _factor(best, batch) == pytest.approx(1 - best, rel=0, abs=1e-6)
     assert _factor(2 * best, batch) == pytest.approx(1, rel=0, abs=1e-5)
-    assert _factor(0.99 * best, batch) > _factor(best, batch) < _factor(1.01 * best, batch)
 
 
 @pytest.mark.misconception("rates can be tried one after the other, on the same weights")
@@ -183,15 +176,13 @@ def test_the_figure_shows_curves_and_factors(save_figure):
     for color, (rate, place) in enumerate(places.items()):
         left.semilogy(_path(rate, 100), color=f"C{color}")
         left.text(*place, f"η = {rate:g}", color=f"C{color}")
-    left.set(title="One epoch, B = 10", xlabel="step", ylabel="expected loss")
-    left.set(ylim=(1e-5, 1e3), xlim=(0, 100))
+    left.set(title="One epoch, B = 10", xlabel="step", ylabel="expected loss", ylim=(1e-5, 1e3))
     places = {1: (0.28, 1.15), 10: (0.74, 0.35), 1000: (1, 0.1)}
     for color, (batch, place) in enumerate(places.items()):
         best, factors = best_rate(batch), [_factor(rate, batch) for rate in grid]
         right.plot(grid, factors, color=f"C{color}")
         right.plot(best, 1 - best, "o", color=f"C{color}", clip_on=False)
         right.text(*place, f"B = {batch}", color=f"C{color}", ha="center")
-    right.axhline(1, color="black", linewidth=0.8)
     right.set(title="Dots: the fastest rates", xlabel="rate η", ylabel="factor of the loss")
     right.set(ylim=(0, 1.4), xlim=(0, 2))
 
