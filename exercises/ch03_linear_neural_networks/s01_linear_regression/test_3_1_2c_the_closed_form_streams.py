@@ -188,7 +188,7 @@ def test_a_float32_sum_of_ones_stops_at_two_to_the_24():
 
 @pytest.mark.benchmark(group="3.1.2 Which routine solves least squares fastest?", max_time=0.2)
 @pytest.mark.parametrize(
-    "n", [500, *(pytest.param(500 * 2**k, marks=pytest.mark.timed_only) for k in range(1, 6))]
+    "n", [250, *(pytest.param(250 * 2**k, marks=pytest.mark.timed_only) for k in range(1, 6))]
 )
 @pytest.mark.parametrize(
     "method",
