@@ -10,7 +10,7 @@ English edition: 4.1.5 <https://d2l.ai/chapter_linear-classification/softmax-reg
 Answer
 ------
 Add more terms, and for the minimum turn all signs around, as min x = −max(−x).  A factor λ > 0
-makes both as sharp as you like:
+makes both sharper:
 
     soft maximum    log(Σ exp(λxᵢ)) / λ
     soft minimum    −log(Σ exp(−λxᵢ)) / λ
