@@ -171,7 +171,7 @@ def test_the_figure_shows_the_gradient_vanish(save_figure):
     ax.text(89, 0.5, "NaN from\n88.72 on", size=9)
     ax.set(title="exp(50) is harmless, but half of the gradient is lost from (52, 0) on")
     ax.set(xlabel="logit x of the wrong class (the right one has 0)", ylabel="∂ loss / ∂x")
-    ax.legend(loc="center left")
+    ax.legend(loc=(0.1, 0.4))
 
     drawn = ax.lines[1].get_ydata()
     assert drawn[40] == pytest.approx(1, abs=1e-4)
