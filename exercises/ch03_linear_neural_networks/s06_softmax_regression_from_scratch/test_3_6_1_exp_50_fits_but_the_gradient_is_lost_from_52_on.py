@@ -81,6 +81,7 @@ def _gradient(loss, x):
     return logits.grad[0].tolist()
 
 
+@pytest.mark.subnormal
 def test_50_and_88_are_right_but_89_and_minus_104_are_not():
     """The logits (50, 0) and (88, 0) give (1, 0) but for rounding; (89, 0) gives (NaN, 0)."""
     logits = torch.tensor([[50.0, 0], [88, 0], [0, -200], [89, 0], [-104, -105]])
@@ -90,6 +91,7 @@ def test_50_and_88_are_right_but_89_and_minus_104_are_not():
     assert rows_without_probabilities(logits).tolist() == [False] * 3 + [True] * 2
 
 
+@pytest.mark.subnormal
 @pytest.mark.parametrize(
     ("dtype", "rounded"),
     [
@@ -110,6 +112,7 @@ def test_exp_is_infinite_or_zero_just_outside_the_limits(dtype, rounded):
     assert powers.isinf().tolist() == [False, False, False, True]
 
 
+@pytest.mark.subnormal
 def test_the_gradient_is_lost_long_before_the_loss_is_wrong():
     """At (50, 0) and (52, 0) it begins with 1.017 and 0, though the loss is right."""
     half = -exp_limits(torch.float32)[0] / 2
@@ -139,6 +142,7 @@ def test_float64_holds_exp_709():
     assert exp_limits(torch.float32)[1] < 100 < 709 < exp_limits(torch.float64)[1] < 710
 
 
+@pytest.mark.subnormal
 @pytest.mark.misconception("the smallest argument of exp is −log of the greatest number")
 def test_exp_reaches_further_down_than_up():
     """Exp(−103.9) is above 0, and exp(−104) is 0; pandalabme's manual has −88.72 as limit."""
@@ -159,6 +163,7 @@ def test_a_row_of_zeros_comes_without_a_warning():
     assert not rows_without_probabilities(zeros[:, :2]).any()
 
 
+@pytest.mark.subnormal
 def test_the_figure_shows_the_gradient_vanish(save_figure):
     """The figure shows the first number of the gradient at (x, 0), up to x = 100."""
     right = [_gradient(F.cross_entropy, float(x))[0] for x in range(101)]

@@ -87,6 +87,7 @@ def test_a_probability_of_0_costs_infinity_and_makes_the_gradient_nan():
     assert _loss_and_gradient("right", [60.0, -60.0]) == (120, [1, -1])
 
 
+@pytest.mark.subnormal
 def test_below_the_least_positive_number_there_is_only_0():
     """It is 1.4 · 10⁻⁴⁵ in float32: p is 0 from a difference of 104 between the logits on."""
     least = torch.tensor(1.4e-45)
@@ -161,6 +162,7 @@ def test_without_its_worst_mistakes_a_model_looks_perfect():
     assert F.cross_entropy(logits, y) == 60
 
 
+@pytest.mark.subnormal
 def test_the_figure_shows_the_loss_break_and_the_repairs_flatten_it(save_figure):
     """The figure shows the loss of a mistake against the difference of the logits."""
     gaps = range(121)

@@ -131,6 +131,7 @@ def test_the_shift_alone_mends_softmax_but_not_the_logarithm():
     assert all(map(math.isnan, gradient))
 
 
+@pytest.mark.subnormal
 def test_the_figure_shows_which_step_mends_what(save_figure):
     """The figure shows the loss of (x, 0) for class 2, in three ways, up to x = 120."""
     logits = torch.tensor([[x, 0.0] for x in range(121)])
@@ -158,7 +159,7 @@ def test_the_figure_shows_which_step_mends_what(save_figure):
 @pytest.mark.benchmark(group="3.6.3 What does a safe loss cost as the classes grow?")
 @pytest.mark.parametrize("method", ["literal", "safe", "F.cross_entropy"])
 @pytest.mark.parametrize(
-    "K", [2**10, *(pytest.param(2**k, marks=pytest.mark.timed_only) for k in (12, 14, 16))]
+    "K", [2**8, *(pytest.param(2**k, marks=pytest.mark.timed_only) for k in (10, 12, 14))]
 )
 def test_a_safe_loss_has_the_value_of_the_literal_one(benchmark, torch_rng, method, K):
     """For random logits, where nothing overflows, all ways have the loss of float64."""
