@@ -140,7 +140,7 @@ def test_the_residual_is_perpendicular_to_every_column(torch_rng):
 
 
 @pytest.mark.misconception(
-    "the squared loss has several local minima", source="a published solutions manual, 3.1.2"
+    "squared loss has several local minima", source="datawhalechina's solutions manual, 3.1.2"
 )
 def test_every_step_away_adds_its_square():
     """J(w + δ) = J(w) + ‖Xδ‖² for the three points and every δ: there is one minimum, w."""

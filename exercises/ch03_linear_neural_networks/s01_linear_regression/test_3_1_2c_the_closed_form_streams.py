@@ -114,7 +114,7 @@ def _counting_rows(n, rows=50_000):
 
 @pytest.mark.misconception(
     "n too large for the memory rules the closed form out",
-    source="a published solutions manual, 3.1.2",
+    source="ckyFi9zero's exercises, 3.1.2",
 )
 def test_five_million_rows_take_no_more_memory_than_a_few_blocks(peak_memory):
     """From 3 blocks of rows to 100 the peak of memory does not grow, and w is (2, 3, −1)."""

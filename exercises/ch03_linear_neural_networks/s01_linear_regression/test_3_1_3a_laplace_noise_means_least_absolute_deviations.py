@@ -172,7 +172,7 @@ def test_no_line_through_the_medians_is_as_likely():
 
 @pytest.mark.misconception(
     "noise of density ½ exp(−|ε|) has the exponential distribution",
-    source="the question itself, as the book prints it, 3.1.3",
+    source="the book's own question, 3.1.3",
 )
 def test_the_exponential_distribution_has_one_side_only():
     """At −1 the exponential distribution's density is 0, and Laplace's is the same as at 1."""
