@@ -3,7 +3,7 @@
 Question
 --------
 Which heuristic choices in the code that you write could be learned from data instead?  For
-example, a programme walks downhill from x = 1 in a bowl λx²/2, whose slope at x is λx: each
+example, a program walks downhill from x = 1 in a bowl λx²/2, whose slope at x is λx: each
 step changes x to x − step · λx.  The larger the curvature λ, the more sharply the bowl bends.
 <https://zh.d2l.ai/chapter_introduction/index.html>
 English edition: 1.1 <https://d2l.ai/chapter_introduction/index.html>
@@ -25,12 +25,12 @@ Why
 ---
 A step multiplies x by 1 − step · λ: if it is 2/21, by ±19/21 in both outermost bowls; if it is
 1/λ, by 0.  Eight steps can reach the bottom of eight bowls, and leave little in those between.
-The rule, 1/L for a largest curvature L, is slow in most bowls, but never uphill, even up to 2L.
+The rule, 1/L for a largest curvature L, is slow in flat bowls, but never uphill, even up to 2L.
 Equal steps have equal effects, so learning by small changes keeps them equal: start them apart.
 
 Hints
 -----
-1. List the numbers in a programme of yours.  Who picked them, and on what evidence?
+1. List the numbers in a program of yours.  Who picked them, and on what evidence?
 2. By which number does one step multiply x?  Which steps would suit two bowls, or eight?
 """
 
@@ -88,7 +88,7 @@ def _least_possible(low, high, count):
 
 
 def test_eight_learned_steps_beat_the_picked_ones():
-    """Steps of 1/20 leave 0.663, of 2/21 0.449, learned ones 0.0525 to 0.055.
+    """In the worst bowl eight steps of 1/20 leave 0.663, of 2/21 0.449, learned ones < 0.055.
 
     Learning a single step finds 2/21, within 5 %.
     """
@@ -119,7 +119,7 @@ def test_learning_comes_close_to_the_best(low, high, count):
 
 @pytest.mark.misconception("what is learned is better everywhere")
 def test_beyond_the_examples_the_rule_holds_and_the_others_fail():
-    """At curvature 26 learned steps leave over 100, 2/21 22.5; the rule holds up to 40."""
+    """At curvature 26 learned steps leave over 100, 2/21 22.5; up to 40 the rule stays ≤ 1."""
     left = [walk_downhill(steps, np.array([26.0]))[0] for steps in (_learned(), _SINGLE, _RULE)]
 
     assert abs(left[0]) > 100 > 0.001 > left[2] > 0
@@ -129,7 +129,7 @@ def test_beyond_the_examples_the_rule_holds_and_the_others_fail():
 
 @pytest.mark.misconception("eight numbers are better than one, wherever they start")
 def test_equal_steps_stay_equal():
-    """Equal steps that small changes improve stay equal, and so worse than 2/21."""
+    """Eight equal steps that small changes improve stay equal, and leave more than 2/21."""
 
     def improved(steps):
         for _ in range(50):

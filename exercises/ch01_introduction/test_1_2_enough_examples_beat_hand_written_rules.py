@@ -180,7 +180,7 @@ def _share(read):
 
 @pytest.mark.parametrize("name", _TABLE)
 def test_examples_beat_rules_on_fonts_that_are_new_to_both(seed, name):
-    """Rules and nearest neighbour read the table's shares of each test set, within 0.07."""
+    """In new fonts rules read 0.52, 0.5, 0.17 of three test sets, examples 0.91, 0.84, 0.82."""
     rules, examples = (
         np.mean([_share(read(one, name)) for one in range(seed, seed + 3)])
         for read in (_read_by_rules, _read_by_examples)
@@ -192,7 +192,7 @@ def test_examples_beat_rules_on_fonts_that_are_new_to_both(seed, name):
 
 @pytest.mark.misconception("learning always beats rules")
 def test_with_few_examples_the_rules_win(seed):
-    """From ten examples 0.34 is read, less than by rules; twice as many help each time."""
+    """From ten examples 0.34 of moved digits are read, fewer than by rules; doubling helps."""
     rules = _share(_read_by_rules(seed, "moved"))
 
     shares = [_share(_read_by_examples(seed, "moved", size)) for size in _SIZES]
@@ -227,7 +227,7 @@ def test_holes_by_hand():
 
 
 def test_the_most_similar_example_is_that_of_the_smallest_angle():
-    """By hand: lengths do not count, nor do nearness or number, and labels may be any."""
+    """The angle decides: not an example's length, nor its distance; labels may be any."""
     examples = torch.tensor([[10.0, 10], [1, 0], [0.9, 0.1], [0, 3]])
     images = torch.tensor([[1.0, 0.9], [5, 0.1], [30, 3], [0.1, 0.9]])
 

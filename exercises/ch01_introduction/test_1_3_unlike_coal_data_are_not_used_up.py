@@ -12,7 +12,7 @@ Both keep the engine running, and a better engine needs less.  But three things 
 
 1. Data are not used up: any number of models can learn from the same data.
 2. A copy of the data adds nothing, where a second heap of coal is as good as the first.
-3. Every further example helps less than the one before.
+3. As a rule each further example helps less than the one before.
 
 Why
 ---
@@ -23,10 +23,10 @@ misses θ by σ²/n in the mean square.  So with σ = 2:
     measurements                  10      20      40      40 that are 20, twice each
     mean square of the error     0.4     0.2     0.1      0.2
 
-Twice the data halve the error, and save less each time: 0.2, then 0.1.
+Twice the data halve this error, and save less each time: 0.2, then 0.1.
 
 A better engine uses what is known beforehand.  If rods differ from a standard by 0 ± 1, and θ
-is that difference, divide the sum by n + 4 instead of n: it is worth 4 more measurements.
+is that difference, divide the sum by n + σ² = n + 4, not n: it is worth 4 more measurements.
 Copies do change this guess, for the worse, since it takes them for news: look for copies before
 you train.
 
@@ -77,7 +77,7 @@ def _agrees(errors, expected):
 @pytest.mark.parametrize(("n", "error"), [(10, 0.4), (20, 0.2), (40, 0.1)])
 @pytest.mark.seeds(3)
 def test_twice_the_data_halve_the_error(torch_rng, n, error):
-    """With σ = 2, averages of 10, 20, 40 measurements err by 0.4, 0.2, 0.1 in the square."""
+    """With σ = 2, averages of 10, 20, 40 measurements err by 0.4, 0.2, 0.1 in mean square."""
     assert expected_error(n, _SIGMA) == pytest.approx(error, rel=1e-12, abs=0)
     assert expected_error(n, 3) == pytest.approx(error * 9 / 4, rel=1e-12, abs=0)
     assert _agrees(_errors(*_rods(torch_rng, n)), error)
@@ -120,7 +120,7 @@ def test_the_data_are_as_good_after_learning_as_before(torch_rng):
 @pytest.mark.parametrize("n", [2, 30])
 @pytest.mark.seeds(3)
 def test_knowledge_is_worth_measurements(torch_rng, n):
-    """Rods known to be 0 ± 1 long, divided by n + 4: the error of four more measurements."""
+    """If θ is known to be 0 ± 1, dividing the sum by n + 4 is worth four more measurements."""
     rods = _rods(torch_rng, n)
 
     errors = _errors(*rods, strength=4.0)

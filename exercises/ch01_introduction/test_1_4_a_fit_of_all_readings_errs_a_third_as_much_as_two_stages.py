@@ -162,7 +162,7 @@ def test_two_stages_err_three_to_four_times_as_much_as_they_must(key, seed):
 
 @pytest.mark.parametrize("key", _TABLE)
 def test_the_fit_errs_hardly_more_than_it_must(key, seed):
-    """The errors of the fit are within 1.1 of the least, for each kind of record and seed."""
+    """The fit's errors are at most 1.1 times the least, for each kind of record and seed."""
     line = _measured(*key, seed)
 
     ratio = _rms(line.fine) / _rms(line.least[:, :20])
@@ -174,7 +174,7 @@ def test_the_fit_errs_hardly_more_than_it_must(key, seed):
 @pytest.mark.parametrize("theta", [(2, 0.1, 1, 0), (1.5, 0, -2, 3), (0.5, 0.4, 0, 1)])
 @pytest.mark.parametrize("h", [0.1, 0.05])
 def test_the_simulation_follows_the_exact_solution(theta, h):
-    """For 12 s the simulated positions are within (hω)⁴ωt/120 of the amplitude, as promised."""
+    """For 12 s simulated positions err by at most (hω)⁴ωt/120 of the amplitude, as promised."""
     omega, gamma, x, v = theta
     count = round(12 / h)
     times = h * np.arange(count)
@@ -202,7 +202,7 @@ def test_zeros_and_peaks_by_hand():
 
 @pytest.mark.seeds(3)
 def test_the_fit_gives_the_least_squares_of_the_exact_solution(rng):
-    """From guesses with ω 10 % off and γ 0 or doubled it arrives where SciPy's search does."""
+    """From guesses with ω 10 % off, γ 0 or doubled, the fit ends where SciPy's search does."""
     truth, times = np.array([3, 0.2, -0.5, 1]), 0.05 * np.arange(150)
     guesses = np.array([[[2.7, 0], [2.7, 0.4]], [[3.3, 0], [3.3, 0.4]]])
     record = _exact(truth, times) + 0.05 * rng.standard_normal(150)

@@ -104,7 +104,7 @@ def test_no_other_constant_does_as_well(torch_rng, n):
 @pytest.mark.parametrize("sigma", [0.1, 1.0, 7.0])
 @pytest.mark.seeds(3)
 def test_the_likelihood_is_that_of_the_normal_distribution(torch_rng, sigma):
-    """It agrees with `torch.distributions.Normal` for several b and σ."""
+    """−log P agrees with `torch.distributions.Normal` for several b and σ."""
     x = torch.randn(20, generator=torch_rng, dtype=torch.float64)
 
     for b in (-1.0, 0.0, 2.5):
@@ -136,7 +136,9 @@ def test_other_losses_choose_other_constants():
     assert _best(errors.amax(1), b) == [6]
 
 
-@pytest.mark.misconception("the best constant is one of the numbers")
+@pytest.mark.misconception(
+    "the best constant is one of the numbers", source="an answer at discuss.d2l.ai/t/258, 3.1.1"
+)
 def test_a_wild_number_moves_the_mean_and_not_the_median():
     """With 112 for 12 the mean becomes 23, which is none of the numbers; the median stays 1."""
     wild = torch.tensor([0.0, 0.0, 1.0, 2.0, 112.0], dtype=torch.float64)

@@ -112,7 +112,10 @@ def _counting_rows(n, rows=50_000):
         yield X, y
 
 
-@pytest.mark.misconception("n too large for the memory rules the closed form out")
+@pytest.mark.misconception(
+    "n too large for the memory rules the closed form out",
+    source="ckyFi9zero's exercises, 3.1.2",
+)
 def test_five_million_rows_take_no_more_memory_than_a_few_blocks(peak_memory):
     """From 3 blocks of rows to 100 the peak of memory does not grow, and w is (2, 3, −1)."""
     peaks, sums = {}, {}
@@ -161,7 +164,7 @@ def test_two_processes_tell_each_other_fourteen_numbers(torch_rng, in_two_proces
 
 @pytest.mark.misconception("averaging the coefficients of two halves gives those of the whole")
 def test_coefficients_do_not_add_up_and_sums_do(torch_rng):
-    """Halves of unlike spread weigh alike in the average of w, and not in the sums."""
+    """Two halves of unlike spread weigh alike in an average of their w, but not in the sums."""
     X, y = _rows(torch_rng)
     X[500:] *= 10
     halves = [normal_sums([(X[:500], y[:500])]), normal_sums([(X[500:], y[500:])])]

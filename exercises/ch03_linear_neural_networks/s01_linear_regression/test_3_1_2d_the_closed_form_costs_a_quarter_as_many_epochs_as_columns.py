@@ -20,7 +20,7 @@ Why
 ---
 In XᵀX each row meets each *pair* of columns once; in an epoch it meets each column twice.
 
-How many epochs it takes depends on the condition number κ of X: where a combination of columns
+How many epochs SGD takes depends on the condition number κ of X: where a combination of columns
 is short, a step changes little, and the longest one limits the step.  Time depends on the
 steps, too: each costs 20 µs or more of calls, however small it is.  For 2000 rows, d = 100 and
 κ = 3, until the loss is within 10 % of the least (one core, shortest of 30 runs):
@@ -73,7 +73,7 @@ def test_the_closed_form_multiplies_each_pair_of_columns_once(n, d):
 
 @pytest.mark.parametrize(("n", "d", "epochs"), [(1000, 2, 3), (60, 20, 1), (50, 7, 4)])
 def test_an_epoch_meets_each_number_of_x_twice(count_multiplications, n, d, epochs):
-    """Torch's profiler counts the products of epochs in batches: 12 000 in the book's three."""
+    """Torch's profiler counts the multiplications of SGD: 12 000 in the book's three epochs."""
     X, y, w = torch.ones(n, d), torch.ones(n), torch.zeros(d)
 
     def train():
@@ -87,7 +87,7 @@ def test_an_epoch_meets_each_number_of_x_twice(count_multiplications, n, d, epoc
 
 @pytest.mark.parametrize("d", [1, 5, 60, 1000])
 def test_the_closed_form_costs_a_quarter_as_many_epochs_as_columns(d):
-    """(d + 3)/4 epochs cost as much, whatever n is: 1 for one column, 250.75 for a thousand."""
+    """The closed form costs (d + 3)/4 epochs, whatever n: 1 for d = 1, 250.75 for d = 1000."""
     for n in (100, 10**6):
         epochs = closed_form_multiplications(n, d) / sgd_multiplications(n, d, 1)
 
@@ -124,7 +124,7 @@ def _excess(X, y, epochs, batch):
 @pytest.mark.parametrize(("batch", "most"), [(10, 4), (50, 4), (200, 5), (2000, 12)])
 @pytest.mark.seeds(3)
 def test_sgd_wins_on_many_columns_of_like_scale(torch_rng, batch, most):
-    """With 100 columns and κ = 3 it is within 10 % after at most 12 of 25.75 allowed epochs.
+    """With d = 100, κ = 3 SGD is within 10 % of the least loss in at most 12 of 25.75 epochs.
 
     The batches are those of the answer's table, and other seeds may take a few epochs more.
     """
@@ -142,7 +142,7 @@ def test_sgd_wins_on_many_columns_of_like_scale(torch_rng, batch, most):
 @pytest.mark.misconception("SGD is cheaper, because it needs no product of matrices")
 @pytest.mark.seeds(3)
 def test_the_closed_form_wins_if_the_columns_are_nearly_dependent(torch_rng):
-    """With κ = 30, no step brings SGD within 10 % of the loss for the closed form's price."""
+    """With κ = 30 none of nine steps brings SGD within 10 % for the closed form's price."""
     X, y = _problem(torch_rng, 500, 60, kappa=30)
     price = int(closed_form_multiplications(500, 60) / sgd_multiplications(500, 60, 1))
 

@@ -143,7 +143,7 @@ def test_a_hundred_blocks_take_no_more_memory_than_three(peak_memory, torch_rng)
 
 @pytest.mark.edge
 def test_no_w_is_told_of_fewer_rows_than_columns(torch_rng):
-    """Of 3 rows with d = 4, for which no single w is best, none is told."""
+    """From 3 rows with d = 4, for which no single w is best, `solve_triangle` raises."""
     X, y = _rows(torch_rng, 3)
 
     with pytest.raises(RuntimeError):

@@ -20,7 +20,7 @@ The noise is independent, so P is the product of the n factors ½ exp(−|yᵢ �
 logarithm of each is log 2 + |yᵢ − xᵢᵀw|: the logarithm undoes the exponential.
 
 The derivative by w is −Σ sign(yᵢ − xᵢᵀw) xᵢ.  It does not change with w as long as no residual
-changes its sign, so to set it to zero gives no equation for w, as it does for squares.  For a
+changes its sign, so setting it to zero gives no equation for w; with squares it does.  For a
 constant it counts the yᵢ below minus those above, and that is zero in the middle.
 
 In practice
@@ -80,7 +80,7 @@ def test_the_density_has_the_whole_area_1_and_a_linear_logarithm():
 
 @pytest.mark.seeds(3)
 def test_it_is_the_likelihood_of_torch_and_scipy(torch_rng):
-    """Both have a Laplace distribution; their logarithms over 200 rows add up to the same."""
+    """−log P is what the Laplace distributions of torch and SciPy add up to over 200 rows."""
     X, y, w = (
         torch.randn(size, generator=torch_rng, dtype=torch.float64)
         for size in ((200, 3), (200,), (3,))
@@ -97,7 +97,7 @@ def test_it_is_the_likelihood_of_torch_and_scipy(torch_rng):
 
 @pytest.mark.seeds(3)
 def test_the_derivative_stays_as_it_is_between_two_changes_of_sign(torch_rng):
-    """Steps of 10⁻⁶ raise it by −Σ sign(rᵢ)xᵢ times the step, and by as much each time."""
+    """Steps of 10⁻⁶ in w raise −log P by −Σ sign(rᵢ)xᵢ times the step, each by as much."""
     X, y, w = (
         torch.randn(size, generator=torch_rng, dtype=torch.float64)
         for size in ((20, 3), (20,), (3,))
@@ -135,9 +135,11 @@ def test_for_a_constant_it_is_any_median():
     assert len(samples) == 125
 
 
-@pytest.mark.misconception("−log P is n log 2 + Σ exp(−|yᵢ − xᵢᵀw|)")
+@pytest.mark.misconception(
+    "−log P is n log 2 + Σ exp(−|yᵢ − xᵢᵀw|)", source="a published solutions manual, 3.1.3"
+)
 def test_the_logarithm_undoes_the_exponential():
-    """That sum is *largest* for a perfect fit, 200 log 2 + 200, where −log P is least."""
+    """The sum n log 2 + Σ exp(−|rᵢ|) is *largest* for a perfect fit, where −log P is least."""
     X = y = torch.ones(200, 1, dtype=torch.float64)
     perfect, poor = torch.ones(1).double(), torch.full((1,), 9.0).double()
 
@@ -154,7 +156,10 @@ def test_the_logarithm_undoes_the_exponential():
     assert right == pytest.approx([200 * math.log(2) + r for r in (0, 1600)], rel=1e-13, abs=0)
 
 
-@pytest.mark.misconception("the likeliest line goes through the point of medians")
+@pytest.mark.misconception(
+    "the likeliest line goes through the point of medians",
+    source="a published solutions manual, 3.1.3",
+)
 def test_no_line_through_the_medians_is_as_likely():
     """The medians of the five points are x = 2, y = 3; all lines through them lose to 3x.
 
@@ -165,16 +170,19 @@ def test_no_line_through_the_medians_is_as_likely():
     assert min(through_the_medians) > _of_line(0, 3) + 1
 
 
-@pytest.mark.misconception("noise of density ½ exp(−|ε|) has the exponential distribution")
+@pytest.mark.misconception(
+    "noise of density ½ exp(−|ε|) has the exponential distribution",
+    source="the book's own question, 3.1.3",
+)
 def test_the_exponential_distribution_has_one_side_only():
-    """At −1 its density is 0; that of Laplace noise is the same as at 1."""
+    """At −1 the exponential distribution's density is 0, and Laplace's is the same as at 1."""
     assert scipy.stats.expon.logpdf(-1.0) == -math.inf
     assert scipy.stats.laplace.logpdf(-1.0) == scipy.stats.laplace.logpdf(1.0)
 
 
 @pytest.mark.edge
 def test_labels_in_a_column_are_those_in_a_row():
-    """A y of shape (5, 1) gives the same number: it is not broadcast to 5 × 5."""
+    """A y of shape (5, 1) gives the same −log P as one of (5,): no broadcast to 5 × 5."""
     w = torch.tensor([2.0, 1], dtype=torch.float64)
 
     in_a_column = laplace_negative_log_likelihood(_X, _Y[:, None], w)

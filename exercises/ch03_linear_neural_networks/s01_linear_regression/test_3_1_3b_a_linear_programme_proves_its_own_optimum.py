@@ -113,7 +113,7 @@ def test_the_certificate_proves_the_minimum(stack_problem, torch_rng):
 @pytest.mark.seeds(3)
 @pytest.mark.parametrize("wild", [1e6, 1e9])
 def test_a_wild_y_moves_the_line_only_from_the_other_side(torch_rng, wild):
-    """The highest residual, raised by 10⁶ or 10⁹, changes nothing; lowered, it does."""
+    """The y of the highest residual, raised by 10⁶ or 10⁹, leaves w; lowered, it moves w."""
     X, y = _points(torch_rng)
     before, _ = least_absolute_deviations(X, y)
     shift = wild * (y - X @ before == (y - X @ before).max())
@@ -151,7 +151,7 @@ def test_units_do_not_matter(stack_problem, unit_x, unit_y):
 
 @pytest.mark.edge
 def test_a_column_of_zeros_has_the_coefficient_zero(stack_problem):
-    """And if all labels are zeros, so has every column."""
+    """A column of zeros has the coefficient 0; if all labels are 0, so has every column."""
     X, y = stack_problem
 
     assert least_absolute_deviations(torch.cat((0 * X[:, :1], X), 1), y)[0][0] == 0
@@ -168,7 +168,7 @@ def test_the_programme_stays_as_small_as_the_data(torch_rng, peak_memory):
 
 @pytest.mark.edge
 def test_what_the_solver_gives_up_is_an_error():
-    """An entry 10²⁰ times larger than others of its column is too much for HiGHS."""
+    """An entry 10²⁰ times larger than the others is too much for HiGHS: RuntimeError."""
     with pytest.raises(RuntimeError, match="HiGHS"):
         least_absolute_deviations(torch.tensor([[1.0], [1.0], [1e20]]), torch.ones(3))
 

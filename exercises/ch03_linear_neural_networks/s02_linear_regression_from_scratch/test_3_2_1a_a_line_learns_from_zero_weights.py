@@ -72,6 +72,7 @@ def _loss(X, y, w):
     return (w @ X.T - y).square().mean(-1) / 2
 
 
+@pytest.mark.misconception("zero weights make it fail", source="datawhalechina's manual, 3.2.1")
 @pytest.mark.seeds(3)
 def test_zero_and_random_starts_meet_at_the_noise_floor(torch_rng):
     """On the book's data 3 epochs from 0 and N(0, 0.01²) end within 0.01 of the minimum."""
@@ -89,7 +90,7 @@ def test_zero_and_random_starts_meet_at_the_noise_floor(torch_rng):
 
 
 def test_the_first_gradient_vanishes_for_a_perpendicular_y():
-    """For the columns 1 and (1, −1, 0): y = (3, 1, 2) gives (−2, −2/3), y = (1, 1, −2) 0."""
+    """Columns 1, (1, −1, 0): y = (3, 1, 2) has the gradient (−2, −2/3), y = (1, 1, −2) zero."""
     X, y = torch.tensor([[1.0, 1], [1, -1], [1, 0]]), torch.tensor([1.0, 1, -2])
 
     gradient = first_gradient(X, torch.tensor([3.0, 1, 2]))
@@ -99,7 +100,7 @@ def test_the_first_gradient_vanishes_for_a_perpendicular_y():
     assert descent_limit(X, y, torch.zeros(2)).abs().max() < 1e-6
 
 
-@pytest.mark.misconception("zero weights get no gradient, so only the bias learns")
+@pytest.mark.misconception("from w = 0 only b learns", source="DevPranjal's exercises, 3.2.1")
 @pytest.mark.seeds(3)
 def test_the_first_step_points_at_the_weights(torch_rng):
     """On the book's data Xᵀy/n is (2, −3.4, 4.2) within 4 standard errors, which are 1.03.

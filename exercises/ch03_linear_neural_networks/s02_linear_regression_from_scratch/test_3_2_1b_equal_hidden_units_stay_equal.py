@@ -11,7 +11,7 @@ Answer
 No.  Let it have h hidden units: ŷ = Σₖ vₖφ(wₖᵀx + aₖ) + c, where φ is ReLU or tanh.
 
 - All zero: only the output bias c learns.  It goes to the mean of y, and the rest stays zero.
-- All 0.5, or any other number: the units change, but stay equal.  h units are worth one.
+- All 0.5, or another number: the units change, but stay equal.  h units are worth one.
 - Random wₖ: the units part, and learn different things.  aₖ, vₖ and c may then be zero.
 
 Why
@@ -120,7 +120,7 @@ def test_random_units_learn_what_equal_ones_can_not(activation, torch_rng):
 
 
 def test_a_random_start_has_h_different_units(torch_rng):
-    """It has the shapes of h = 3 units and d = 5 inputs; no two units are equal."""
+    """A random start has the shapes of h = 3 units and d = 5 inputs; no two units are equal."""
     W, a, v, c = random_start(3, 5, torch_rng)
 
     assert [p.shape for p in (W, a, v, c)] == [(3, 5), (3,), (3,), ()]
@@ -129,7 +129,7 @@ def test_a_random_start_has_h_different_units(torch_rng):
 
 @_BOTH
 def test_the_gradients_are_those_of_the_formulas(activation, torch_rng):
-    """At a random point they are the four sums that the derivation gives, within rounding."""
+    """At a random point the gradients are the four sums of the derivation, within rounding."""
     shapes = (5, 2), (5,), (5,), ()
     W, a, v, c = (torch.randn(shape, generator=torch_rng).double() for shape in shapes)
 

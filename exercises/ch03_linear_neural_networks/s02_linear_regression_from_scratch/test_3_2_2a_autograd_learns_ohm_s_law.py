@@ -25,7 +25,7 @@ its slope is 2ΣU²(1/R₀ − 1/R)/R², where R₀ is the solution: huge near 0
 and from a negative R descent leads away from R₀.
 
 Autograd gives J, with the slopes of a/(b + x) by a and b as columns.  A step is the linear
-regression of the residuals on J, until it changes nothing (Gauss, Newton).  The start is the
+regression of the residuals on J; repeat until it is 0 (Gauss, Newton).  The start is the
 linear regression xX = a − bX.  The squared errors of a and b are the diagonal of
 Σ residual² / (8 − 2) times the inverse of JᵀJ.
 
@@ -103,7 +103,7 @@ def test_ohm_s_own_table_gives_his_law(wires):
 @pytest.mark.parametrize(("a", "b"), [(3.0, 0.02), (7000.0, 20.0), (2e7, 3000.0)])
 @pytest.mark.seeds(3)
 def test_other_circuits_are_learned_without_a_first_guess(torch_rng, a, b):
-    """With 2 % of noise, in three units, a and b are those that SciPy finds from the truth."""
+    """With 2 % of noise a and b are, in each of three units, those that SciPy finds."""
     x = b * torch.linspace(0.1, 7, 30, dtype=torch.float64)
     X = a / (b + x)
     X = X + 0.02 * X.max() * torch.randn(30, generator=torch_rng, dtype=torch.float64)
@@ -139,7 +139,7 @@ def test_the_loss_is_least_at_the_resistance(torch_rng):
     assert abs(slope.item()) < 1e-10
 
 
-@pytest.mark.misconception("descend on R itself")
+@pytest.mark.misconception("descent on R itself finds it from any start")
 def test_descent_on_the_resistance_may_run_away(torch_rng):
     """By R the slope is 2ΣU²(1/R₀ − 1/R)/R²: from −1 Ω descent flees, at 50 Ω it crawls."""
     U, I = _resistor(torch_rng)  # noqa: E741

@@ -105,7 +105,7 @@ def test_the_obvious_code_fails_and_a_recorded_slope_gives_18():
 
 @pytest.mark.parametrize("value", [-2.0, 0.5, 3.0])
 def test_autograd_and_differences_agree_with_calculus(value):
-    """Both give −sin x, 20x³ − 2 for x⁵ − x², and 0 for 7x, and leave no gradient behind."""
+    """Both ways give −sin x of sin x, 20x³ − 2 of x⁵ − x², 0 of 7x, and leave no gradient."""
     weight = _at(7.0).requires_grad_()
     second = {
         torch.sin: -math.sin(value),
@@ -124,14 +124,14 @@ def test_autograd_and_differences_agree_with_calculus(value):
 
 @pytest.mark.parametrize("value", [0.0, -3.0, 1e4])
 def test_the_difference_has_two_thirds_of_the_digits(value):
-    """Of x⁴ + x² it finds 12x² + 2 within 0.01 % in float32, at 0, −3 and 10⁴."""
+    """A difference of slopes of x⁴ + x² is 12x² + 2 within 0.01 % in float32, even at 10⁴."""
     found = difference_of_slopes(lambda x: x**4 + x**2, _at(value, torch.float32)).item()
 
     assert found == pytest.approx(12 * value**2 + 2, rel=1e-4, abs=0)
 
 
 def test_a_difference_mends_a_missing_formula():
-    """`multi_margin_loss` has none; of (2 − 2t + t² + t³)/3 it is (2 + 6t)/3 by differences."""
+    """`multi_margin_loss` raises; a difference has (2 + 6t)/3 for (2 − 2t + t² + t³)/3."""
 
     def f(t):
         return multi_margin_loss(torch.stack((t, t**2, t**3)), torch.tensor(0))
@@ -170,18 +170,17 @@ def _errors(h):
     return abs(of_values + math.sin(1)), abs(of_slopes + math.sin(1))
 
 
-@pytest.mark.misconception("a central difference of values is stable for h of 10⁻⁶ or less")
+@pytest.mark.misconception(
+    "central differences want h ≤ 10⁻⁶", source="datawhalechina's solutions manual, 3.2.4"
+)
 def test_a_small_step_loses_the_second_difference():
-    """For sin at 1 it has eight digits with h = 10⁻⁴, four with 10⁻⁶, and none with 10⁻⁸.
-
-    datawhalechina's manual prints 10⁻⁶ or less.  A difference of slopes has ten digits.
-    """
+    """For sin at 1 second differences have 8 digits with h = 10⁻⁴, 4 with 10⁻⁶, 0 with 10⁻⁸."""
     values = [_errors(h)[0] for h in (1e-4, 1e-6, 1e-8)]
 
     assert values[0] < 3e-8
     assert 1e-5 < values[1] < 1e-3
     assert values[2] > 0.1
-    assert _errors(6e-6)[1] < 1e-10
+    assert _errors(6e-6)[1] < 1e-10 < _errors(1e-8)[1]  # ten digits by slopes, and fewer
     assert abs(difference_of_slopes(torch.sin, _at(1.0)).item() + math.sin(1)) < 1e-7
 
 

@@ -109,7 +109,7 @@ def test_the_loss_is_the_book_s():
 @pytest.mark.seeds(3)
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (4, 4), (3, 8)])
 def test_each_output_is_drawn_to_the_mean_of_the_labels(torch_rng, n, m):
-    """Autograd confirms the gradient; the loss exceeds m Σ (ŷᵢ − ȳ)² / 2 by a constant."""
+    """The gradient is autograd's; the broadcast loss exceeds m Σ(ŷᵢ − ȳ)²/2 by a constant."""
     y_hat = torch.randn(n, 1, generator=torch_rng, dtype=torch.float64, requires_grad=True)
     y = torch.randn(m, generator=torch_rng, dtype=torch.float64)
 
@@ -156,7 +156,7 @@ def test_reshape_takes_a_transposed_table():
 
 @pytest.mark.edge
 def test_a_transposed_table_of_labels_is_refused():
-    """Its entries would meet the outputs in a wrong order."""
+    """A (2, 3) table of labels for (3, 2) outputs, in a wrong order, raises ValueError."""
     labels = torch.arange(6.0).reshape(2, 3)
 
     with pytest.raises(ValueError, match="labels"):

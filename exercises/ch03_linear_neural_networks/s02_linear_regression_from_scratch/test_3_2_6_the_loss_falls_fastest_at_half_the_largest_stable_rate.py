@@ -20,7 +20,7 @@ of batch size B by
     1 − 2η + η²(1 + 3.56/B)
 
 This is least at η = B/(B + 3.56), where it is 1 − η: for B = 10 at 0.74, with 0.26.  At twice
-that rate, 1.47, it is 1: there nothing falls any more, and beyond the loss grows.
+that rate, 1.47, it is 1: there nothing falls any more, and beyond the mean loss grows.
 
 Why
 ---
@@ -153,17 +153,16 @@ def test_the_best_rate_has_the_least_factor(batch, rate):
     assert _factor(2 * best, batch) == pytest.approx(1, rel=0, abs=1e-5)
 
 
-@pytest.mark.misconception("rates can be tried one after the other, on the same weights")
+@pytest.mark.misconception(
+    "the weights need no reset between rates", source="datawhalechina's solutions manual, 3.2.6"
+)
 @pytest.mark.seeds(3)
 def test_a_rate_that_starts_where_another_ended_shows_nothing(torch_rng):
-    """With zero weights for each rate 0.01 ends at 2.2; after 0.3 it seems to end at 0.00005.
-
-    datawhalechina's manual trains so.  A fifth more is 4 errors √(2/1000) of the noise.
-    """
+    """From zero weights the rate 0.01 ends at 2.2; after 0.3 it seems to end at 0.00005."""
     fresh, stale = (_train(torch_rng, [0.3, 0.01], 1, reset)[1] for reset in (True, False))
 
     assert fresh > 1
-    assert stale < 1.2 * _SIGMA**2 / 2
+    assert stale < 1.2 * _SIGMA**2 / 2  # the noise, and four errors √(2/1000) of it
 
 
 def test_the_figure_shows_curves_and_factors(save_figure):

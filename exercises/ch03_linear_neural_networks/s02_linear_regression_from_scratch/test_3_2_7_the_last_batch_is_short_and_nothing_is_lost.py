@@ -10,7 +10,7 @@ English edition: 3.4.7 <https://d2l.ai/chapter_linear-regression/linear-regressi
 Answer
 ------
 The last batch of each epoch is short: 10 rows by 4 come as 4, 4, 2.  Every row comes once an
-epoch, none is dropped.  In general there are ⌈n/B⌉ batches, all of B but the last.
+epoch, none is dropped.  In general there are ⌈n/B⌉ batches of B rows, the last of what is left.
 
 Training does not notice: the book's `sgd` divides the summed gradient by the batch size that it
 was told, 4 also for the batch of 2, so each row keeps its weight.
@@ -75,13 +75,12 @@ def _means(values, sizes):
     return [part.mean().item() for part in parts]
 
 
-@pytest.mark.misconception("the rows that are left over in the last epoch are dropped")
+@pytest.mark.misconception(
+    "the last epoch drops its left-over rows", source="datawhalechina's solutions manual, 3.2.7"
+)
 @pytest.mark.seeds(3)
 def test_ten_rows_by_four_come_as_4_4_2(torch_rng):
-    """In each of three epochs `data_iter` yields 4, 4, 2 rows, among them every row once.
-
-    datawhalechina's manual prints that they are left out, and that this is in the last epoch.
-    """
+    """In each of three epochs `data_iter` yields 4, 4, 2 rows, among them every row once."""
     X = torch.arange(10.0)
 
     for _ in range(3):
@@ -132,7 +131,7 @@ def test_ten_squares_have_the_mean_28_5_and_not_35_8():
 
 @pytest.mark.misconception("shuffling makes the mean of the batch means right")
 def test_shuffling_makes_it_right_on_average_only():
-    """Of 0, 1, 4, 9, 16 by 2, in all 120 orders: 6 in the mean, with the variance 29/30."""
+    """Over the 120 orders of 0, 1, 4, 9, 16 by 2 the mean of means is 6, its variance 29/30."""
     sizes = batch_sizes(5, 2)
     orders = list(permutations([0, 1, 4, 9, 16]))
 
