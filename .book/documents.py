@@ -8,7 +8,7 @@ import re
 from collections import Counter
 
 from costs import report_path, whole_report
-from exercise import exercise
+from exercise import belief, exercise
 from myst import directive, fence, joined, made, plain
 from pages import pages_of
 
@@ -74,7 +74,8 @@ def _front(root, pages, names):
 def _errors(root, pages):
     """Errors in print: the beliefs that a mark gives a source or a test tells as published.
 
-    And the wrong answers among the sheets that `--solve` must refuse which were published.
+    And the wrong answers among the sheets that `--solve` must refuse which were published: the
+    sheet's name or first words say so.
     """
     parts = ["# Errors in print", made("errors")]
     for page in pages:
@@ -90,9 +91,8 @@ def _is_published(fact):
 
 
 def _error(page, fact):
-    where = f" — {fact.source}" if fact.source else ""
     target = made("refutes", page=page.name, state=fact.verdict, anchor=fact.anchor)
-    return joined(f"> “{plain(fact.belief)}”{where}", target, plain(fact.docstring))
+    return joined(f"> {belief(fact)}", plain(fact.docstring), target)
 
 
 def _published_sheets(root, page):
@@ -101,7 +101,7 @@ def _published_sheets(root, page):
     for path in sorted((root / "fixtures/solutions/wrong").glob(f"{stem}_*.py")):
         text = path.read_text(encoding="utf-8")
         told, _, code = text.strip().removeprefix('"""').partition('"""')
-        if "published" in told:
+        if "published" in f"{path.stem} {told}".lower():
             told = re.sub(r"^([\d.]+[a-z]? )?[Ww]rong: ", "", told)
             told = plain(told[0].upper() + told[1:])
             yield directive("sheet", f"{told}\n\n{fence(code.strip())}")

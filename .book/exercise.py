@@ -75,13 +75,19 @@ def _evidence(page):
             yield from map(_fact, group)
 
 
+def belief(fact):
+    """The belief that a fact refutes, and where it is printed, if the page says so."""
+    where = f" — {plain(fact.source)}" if fact.source else ""
+    return f"“{plain(fact.belief)}”{where}"
+
+
 def _fact(fact):
     """Verdict, belief, the sentence of the name and the docstring; below these the code."""
-    belief = [f"“{plain(fact.belief)}”"] if fact.belief else []
+    told = [belief(fact)] if fact.belief else []
     amiss = [plain(text) for text in fact.run.get("amiss", [])]
-    parts = [*belief, fact.claim, plain(fact.docstring), *amiss, fence(fact.code)]
+    parts = [*told, fact.claim, plain(fact.docstring), *amiss, fence(fact.code)]
     verdict = "refuted" if fact.belief and fact.verdict == "passed" else fact.verdict
-    heads = ["belief"] * bool(belief) + ["claim"] + ["words"] * bool(fact.docstring)
+    heads = ["belief"] * bool(told) + ["claim"] + ["words"] * bool(fact.docstring)
     options = {"name": fact.anchor, "heads": " ".join(heads)}
     if fact.run:
         options |= {"seconds": f"{fact.run['seconds']:.2f}", "cases": fact.run["cases"]}

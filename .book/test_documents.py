@@ -108,10 +108,14 @@ def test_published_wrong_answers_are_shown_with_what_is_wrong(project, documents
     folder.mkdir(parents=True)
     (folder / "2_3_6_two.py").write_text('"""Wrong: two, as published."""\n\nTWO = 2\n')
     (folder / "2_3_6_ten.py").write_text('"""Wrong: ten."""\n\nTEN = 10\n')
+    (folder / "2_3_6_six.py").write_text('"""Published by a book: six."""\n\nSIX = 6\n')
+    (folder / "2_3_6_published_seven.py").write_text('"""Seven."""\n\nSEVEN = 7\n')
 
     errors = documents_of()["errors"]
 
     assert "Two, as published.\n\n```python\nTWO = 2\n```" in errors
+    assert "SIX" in errors
+    assert "SEVEN" in errors
     assert "TEN" not in errors
 
 

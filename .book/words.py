@@ -157,7 +157,7 @@ def _errors(_given, _writer):
 def _refutes(given, writer):
     """The fact that refutes a published belief."""
     state = "refuted" if given["state"] == "passed" else given["state"]
-    link = _link(given["page"], given["anchor"], _("refuted in {number}"), writer.builder)
+    link = _link(given["page"], given["anchor"], _("the fact in {number}"), writer.builder)
     return f"<p>{chip(state)} {link}</p>\n"
 
 

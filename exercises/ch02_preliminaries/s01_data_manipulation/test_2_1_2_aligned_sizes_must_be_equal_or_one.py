@@ -100,6 +100,10 @@ def test_the_rule_predicts_all_7225_pairs():
     assert sum(shape is not None for shape in predicted) == matching
 
 
+@pytest.mark.misconception(
+    "each axis of the sum has the larger of the two sizes",
+    source="datawhalechina's solutions manual, 2.1.2",
+)
 @pytest.mark.parametrize(
     ("a", "b"), [((2, 3), (3, 2)), ((3, 4), (3,)), ((2,), (4,)), ((0,), (2,))]
 )

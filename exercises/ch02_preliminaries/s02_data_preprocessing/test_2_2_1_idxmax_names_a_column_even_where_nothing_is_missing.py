@@ -128,13 +128,20 @@ def test_every_pattern_of_counts_has_its_answer(place):
             pd.testing.assert_frame_equal(rest, table.drop(columns=highest))
 
 
-@pytest.mark.misconception("isnull().sum().idxmax() is safe")
-def test_idxmax_drops_a_column_of_a_complete_table(tmp_path, flats_csv):
-    """Of the flats' two complete columns `idxmax` names the first, and nothing should go."""
+@pytest.mark.misconception(
+    "isna().sum().idxmax() names the column with the most missing cells",
+    source="datawhalechina's solutions manual, 2.2.1",
+)
+def test_idxmax_names_a_column_where_none_is_the_emptiest(tmp_path, flats_csv):
+    """It names one of two complete columns, and one of two with 3 gaps in a published table."""
     complete = _read(tmp_path, flats_csv).dropna(axis="columns")
+    tied = _read(tmp_path, "MSZoning,Alley,Price\nRL,Pave,127500\n" + 3 * "NA,NA,106000\n")
 
-    assert complete.isnull().sum().idxmax() == "district"
+    assert complete.isna().sum().idxmax() == "district"
+    assert tied.isna().sum().idxmax() == "MSZoning"
     pd.testing.assert_frame_equal(drop_emptiest_column(complete, "price"), complete)
+    with pytest.raises(ValueError):  # noqa: PT011 in any words
+        drop_emptiest_column(tied, "Price")
 
 
 @pytest.mark.misconception("the target may be dropped like any other column")

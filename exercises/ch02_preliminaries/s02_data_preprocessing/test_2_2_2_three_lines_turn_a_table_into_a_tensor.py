@@ -120,7 +120,10 @@ def test_every_cell_of_the_flats_is_the_one_made_by_hand(flats, flats_csv):
     pd.testing.assert_frame_equal(flats, before)
 
 
-@pytest.mark.misconception("after get_dummies, torch.tensor just works")
+@pytest.mark.misconception(
+    "after get_dummies, torch.tensor just works",
+    source="datawhalechina's solutions manual, 2.2.2, true until pandas 2",
+)
 def test_numbers_beside_booleans_are_objects(houses_csv):
     """Numbers and bools have no common dtype but object, which torch refuses to take."""
     dummies = pd.get_dummies(_read(houses_csv), dummy_na=True)

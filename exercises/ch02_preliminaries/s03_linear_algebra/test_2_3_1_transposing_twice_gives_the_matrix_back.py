@@ -18,8 +18,8 @@ Two matrices are equal if they have the same shape and the same entries.  If A i
 Aᵀ is n × m and (Aᵀ)ᵀ is m × n again.  The line above is about any entry of any matrix, so it
 is a proof.
 
-An example is no proof, though it comes out True: `X = torch.arange(20).reshape(5, -1)` equals
-`X.T.T`, but also to `X.reshape(4, 5).reshape(5, 4)`, and `X.reshape(4, 5)` is not Xᵀ.
+An example is no proof, though it comes out True: `X = torch.arange(20).reshape(5, -1)` is
+equal to `X.T.T`, but also to `X.reshape(4, 5).reshape(5, 4)`, and `X.reshape(4, 5)` is not Xᵀ.
 
 In practice
 -----------
@@ -89,7 +89,9 @@ def test_torch_puts_each_entry_where_the_proof_does(m, n):
             assert At[j, i] == A[i, j] == transposed_entry(_entries_of(A), j, i)
 
 
-@pytest.mark.misconception("one example that comes out True is a proof")
+@pytest.mark.misconception(
+    "one example that comes out True is a proof", source="ckyFi9zero's exercises, 2.3.1"
+)
 def test_another_operation_passes_the_example_and_is_no_transpose():
     """`reshape(4, 5)` and back gives X as well, but the table between is not Xᵀ."""
     between = _X.reshape(4, 5)

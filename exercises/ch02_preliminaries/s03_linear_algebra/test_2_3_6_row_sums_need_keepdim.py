@@ -79,7 +79,10 @@ def test_negative_entries_and_sums_keep_their_signs():
     np.testing.assert_allclose(shares, by_hand, rtol=2 * 2.0**-52, strict=True)
 
 
-@pytest.mark.misconception("no exception was raised, so the result is right")
+@pytest.mark.misconception(
+    "no exception was raised, so the result is right",
+    source="a post on linear algebra at discuss.d2l.ai",
+)
 def test_a_square_matrix_is_divided_the_wrong_way_in_silence():
     """For the numbers 1 to 16, entry (i, j) comes out as aᵢⱼ / rⱼ, and no row sums to 1."""
     wrong = _SQUARE / _SQUARE.sum(axis=1)

@@ -93,7 +93,9 @@ def test_the_section_s_second_backward_raises_unless_the_graph_is_retained():
     assert twice.tolist() == [0, 8, 16, 24]
 
 
-@pytest.mark.misconception("after x.grad.zero_() backward can be called again")
+@pytest.mark.misconception(
+    "after x.grad.zero_() backward can be called again", source="a published solution"
+)
 def test_four_published_lines_raise_at_the_last():
     """Of four published lines the last one raises: only the gradient was cleared before it."""
     x = torch.arange(4.0, requires_grad=True)
@@ -152,7 +154,9 @@ def test_two_losses_that_share_a_part_go_back_once():
     assert both.tolist() == [4, 8]
 
 
-@pytest.mark.misconception("a second backward always raises")
+@pytest.mark.misconception(
+    "a second backward always raises", source="DevPranjal's exercises, 2.5, Q2"
+)
 def test_a_graph_that_saved_nothing_goes_back_again():
     """For x + x the second call, without `retain_graph`, makes 4 of the gradient 2."""
     x = torch.tensor([1.0, 2.0], requires_grad=True)

@@ -8,7 +8,7 @@ gradient.  Then let a loop compute √a: does autograd find the slope 1/(2√a)?
 
 Answer
 ------
-A common example is `y = x * x`, then `y = y * y if y.norm() > 0 else 100 * y`.  Its gradient
+A published example is `y = x * x`, then `y = y * y if y.norm() > 0 else 100 * y`.  Its gradient
 at x ≈ −1.8243 is −24.2866.  That is 4x³, as for other x: the branch has no effect, and the
 function is x⁴.  Here the path matters: for 0 ≤ x < 3 this is x below 1, x² from 1, x³ from 2.
 
@@ -89,8 +89,10 @@ def _hasty_sqrt(a, tolerance):
     return y, turns
 
 
-@pytest.mark.misconception("the branch makes the common example piecewise")
-def test_the_common_example_is_x_to_the_fourth():
+@pytest.mark.misconception(
+    "`y * y if y.norm() > 0 else 100 * y`, y = x², has two paths", source="a published solution"
+)
+def test_a_published_example_is_x_to_the_fourth():
     """It has the gradient −24.2866 at x ≈ −1.8243, and 4x³ there, at 0 and at 60 other x."""
     numbers, slopes = [-((24.2866 / 4) ** (1 / 3)), 0.0, *_GRID], []
     for x in map(_leaf, numbers):

@@ -13,7 +13,7 @@ Let autograd find the slope at all points at once, from the gradient of the sum:
     x = torch.linspace(-2 * torch.pi, 2 * torch.pi, 1000, requires_grad=True)
     y = torch.sin(x)
     y.sum().backward()
-    plot(x.detach(), y.detach()), plot(x.detach(), x.grad)
+    plot(x.detach(), y.detach(), x.detach(), x.grad)
 
 The slope is the sine itself, a quarter of a turn ahead: f′(x) = sin(x + π/2).
 

@@ -142,7 +142,7 @@ def test_the_largest_difference_falls_like_one_over_the_root_of_n():
 
 
 @pytest.mark.seeds(3)
-@pytest.mark.misconception("more groups make it Gaussian")
+@pytest.mark.misconception("more groups make it Gaussian", source="a published solution")
 @pytest.mark.parametrize(("m", "n"), [(500, 10), (5000, 10), (5000, 100)])
 def test_more_groups_do_not_make_it_gaussian(torch_rng, m, n):
     """At n = 10 shares differ from the bell by 0.199 for 500 and 5000 groups; at 100 by 0.065.

@@ -135,7 +135,10 @@ def test_only_certainty_leaves_no_doubt():
                 assert least + 0.009 < p * q < greatest - 0.009  # (1 − p)(1 − q) ≥ 0.01
 
 
-@pytest.mark.misconception("the bounds are P(A∩B) ≥ 0 and P(A∪B) ≤ p + q")
+@pytest.mark.misconception(
+    "the bounds are P(A∩B) ≥ 0 and P(A∪B) ≤ p + q",
+    source="datawhalechina's solutions manual, 2.6.2; DevPranjal's exercises, 2.6, Q2",
+)
 def test_likely_events_must_overlap():
     """For p + q > 1 they are too weak: at 0.95 and 0.95 the overlap is 0.9 to 0.95 for sure."""
     assert intersection_bounds(0.95, 0.95) == pytest.approx((0.9, 0.95), abs=_ROUNDING)

@@ -124,11 +124,9 @@ def test_a_chain_can_be_read_backwards(torch_rng):
     """P(C) P(B|C) P(A|B), with the tables of a chain's joint, is the same joint."""
     joint = chain_joint(*_random_tables(torch_rng, (3,), (3, 2), (2, 4))).double()
 
-    backwards = chain_joint(
-        joint.sum((0, 1)), _rows(joint.sum(0).T), _rows(joint.sum(2).T)
-    ).permute(2, 1, 0)
+    tables = joint.sum((0, 1)), _rows(joint.sum(0).T), _rows(joint.sum(2).T)
 
-    assert _same(backwards, joint)
+    assert _same(chain_joint(*tables).permute(2, 1, 0), joint)
 
 
 @pytest.mark.misconception("A and C are then independent")
@@ -139,6 +137,17 @@ def test_the_ends_of_a_chain_depend_on_each_other():
     assert _same(ends, torch.tensor([[0.41, 0.09], [0.09, 0.41]], dtype=torch.float64))
     assert _same(ends.sum(0), _BIT)
     assert _same(ends.sum(1), _BIT)
+
+
+@pytest.mark.misconception(
+    "B depends only on A, so P(B|A, C) = P(B|A)",
+    source="datawhalechina's solutions manual, 2.6.3",
+)
+def test_what_arrives_tells_of_what_was_between():
+    """If 0 is sent and 0 arrives, B was 0 with 0.81/0.82; before C is known that is 0.9."""
+    by_b = chain_joint(_BIT, _LINE, _LINE).double()[0, :, 0]  # P(A=0, B, C=0)
+
+    assert _same(_rows(by_b), torch.tensor([0.81, 0.01], dtype=torch.float64) / 0.82)
 
 
 @pytest.mark.misconception("if A, B and C are independent in pairs, they form a chain")

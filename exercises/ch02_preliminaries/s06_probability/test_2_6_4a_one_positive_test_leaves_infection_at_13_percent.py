@@ -27,7 +27,7 @@ infection needs odds of 1 : 100 before it, a prior of 1/101.
 
 In practice
 -----------
-- 13.05 % is often quoted.  It comes out if P(D₁=1) is rounded up to 0.01149 on the way.
+- A published 13.05 % comes out if P(D₁=1) is rounded up to 0.01149 on the way.
 - Where 10 % are infected, 92 % of the same test's alarms are right.
 - After a negative result infection is excluded, since this test misses nobody.
 
@@ -59,7 +59,7 @@ _ROUNDING = 1e-12  # a few operations on numbers up to 1 are off by some 1e-16
 
 
 def test_infection_is_at_13_percent():
-    """Infection is at 300/2297 = 13.06 %, within 0.02 percentage points of the quoted 13.05."""
+    """Infection is at 300/2297 = 13.06 %, within 0.02 percentage points of 13.05."""
     share = posterior(0.0015, 1, 0.01)
 
     assert share == pytest.approx(300 / 2297, abs=_ROUNDING)
@@ -99,7 +99,8 @@ def test_a_positive_result_multiplies_the_odds_by_100():
     assert posterior(1 / 101, 1, 0.01) == pytest.approx(1 / 2, abs=_ROUNDING)
 
 
-def test_the_quoted_figure_comes_from_rounding_on_the_way():
+@pytest.mark.misconception("infection is at 13.05 %", source="a published solution")
+def test_another_figure_comes_from_rounding_on_the_way():
     """0.0015/0.01149 is 0.1305, 0.0015/0.011485 is the answer: a possible origin of 13.05 %."""
     assert math.ceil(0.011485 * 10**5) / 10**5 == 0.01149
     assert f"{0.0015 / 0.01149:.4f}" == "0.1305"

@@ -137,7 +137,10 @@ def test_an_error_that_always_repeats_teaches_nothing():
     assert _two_tests(0.0015, 0.01, 0.98, 0.03) > 6 * once
 
 
-@pytest.mark.misconception("two different tests are better because beliefs update in layers")
+@pytest.mark.misconception(
+    "two different tests are better because beliefs update in layers",
+    source="a published solution",
+)
 @pytest.mark.parametrize("repeat_rate", [0.01, 3 / 98, 0.5, 1])
 def test_one_test_twice_is_updated_layer_by_layer_too(repeat_rate):
     """The posterior after D₁ as prior of its second run gives the same as both runs at once."""
