@@ -136,9 +136,7 @@ def test_other_losses_choose_other_constants():
     assert _best(errors.amax(1), b) == [6]
 
 
-@pytest.mark.misconception(
-    "the best constant is one of the numbers", source="an answer at discuss.d2l.ai/t/258, 3.1.1"
-)
+@pytest.mark.misconception("b is one of the numbers", source="discuss.d2l.ai/t/258, on 3.1.1")
 def test_a_wild_number_moves_the_mean_and_not_the_median():
     """With 112 for 12 the mean becomes 23, which is none of the numbers; the median stays 1."""
     wild = torch.tensor([0.0, 0.0, 1.0, 2.0, 112.0], dtype=torch.float64)
@@ -185,6 +183,7 @@ def test_the_figure_shows_three_losses_and_where_they_are_least(save_figure):
         )
     ax.plot(_X, torch.zeros(5), "k|", markersize=14, label="the data: 0, 0, 1, 2, 12")
     ax.set(xlabel="constant b", ylabel="size of the errors", ylim=(-0.7, 17))
+    ax.set_title("Each loss has a constant of its own")
     ax.legend(loc="upper center", ncols=2)
 
     for line, (_, least) in zip(ax.lines[:6:2], curves.values(), strict=True):

@@ -234,7 +234,7 @@ def test_the_figure_shows_one_slope_twice_the_other(save_figure, torch_rng):
     ax.axvspan(_EPS**-0.5, 1e13, color="0.9", zorder=0)
     ax.text(1e9, 3e-16, "no digit is left\nin XᵀX")
     ax.set(xscale="log", yscale="log", xlabel="condition number κ of X", xlim=(5, 1e13))
-    ax.set(ylabel="relative error of w", ylim=(1e-16, 10))
+    ax.set(ylabel="relative error of w", ylim=(1e-16, 10), title="XᵀX loses twice the digits")
     ax.legend(loc="upper left")
 
     squares, _, circles, _ = (line.get_data() for line in ax.lines)
