@@ -20,13 +20,13 @@ so the patient should be treated.  In general, choose the action a with the leas
 
     p > c_FP / (c_FP + c_FN)
 
-for the costs c_FP and c_FN of the two errors.  Only if these are equal is the threshold 1/2.
+for the costs `c_FP` and `c_FN` of the two errors.  Only if they are equal is this p > 1/2.
 
 Why
 ---
 Probabilities say how often something is true, but not what an error costs.  If each error costs
 c, the answer a has the expected cost c (1 − pₐ), which is least for the largest pₐ.
-With two classes, treating costs c_FP (1 − p) and not treating c_FN p: compare the two.
+With two classes, treating costs `c_FP · (1 − p)`, not treating `c_FN · p`: compare the two.
 
 Hints
 -----
