@@ -92,7 +92,8 @@ def _is_published(fact):
 
 def _error(page, fact):
     target = made("refutes", page=page.name, state=fact.verdict, anchor=fact.anchor)
-    return joined(f"> {belief(fact)}", plain(fact.docstring), target)
+    quoted = "\n>\n> ".join(filter(None, belief(fact)))
+    return joined(f"> {quoted}", plain(fact.docstring), target)
 
 
 def _published_sheets(root, page):
@@ -104,5 +105,5 @@ def _published_sheets(root, page):
         if "published" in f"{path.stem} {told}".lower():
             told = re.sub(r"^([\d.]+[a-z]? )?[Ww]rong: ", "", told)
             told = plain(told[0].upper() + told[1:])
-            yield directive("sheet", f"{told}\n\n{fence(code.strip())}")
+            yield directive("sheet", f"> {told}\n\n{fence(code.strip())}")
             yield made("refuses", page=page.name)

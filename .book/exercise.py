@@ -76,16 +76,15 @@ def _evidence(page):
 
 
 def belief(fact):
-    """The belief that a fact refutes, and where it is printed, if the page says so."""
-    where = f" — {plain(fact.source)}" if fact.source else ""
-    return f"“{plain(fact.belief)}”{where}"
+    """The belief that a fact refutes, and who prints it: two texts, the second one maybe ""."""
+    return f"“{plain(fact.belief)}”", f"— {plain(fact.source)}" if fact.source else ""
 
 
 def _fact(fact):
-    """Verdict, belief, the sentence of the name and the docstring; below these the code."""
-    told = [belief(fact)] if fact.belief else []
+    """Verdict, belief, the sentence of the name and the docstring; below, source and code."""
+    told, source = belief(fact) if fact.belief else ("", "")
     amiss = [plain(text) for text in fact.run.get("amiss", [])]
-    parts = [*told, fact.claim, plain(fact.docstring), *amiss, fence(fact.code)]
+    parts = [told, fact.claim, plain(fact.docstring), source, *amiss, fence(fact.code)]
     verdict = "refuted" if fact.belief and fact.verdict == "passed" else fact.verdict
     heads = ["belief"] * bool(told) + ["claim"] + ["words"] * bool(fact.docstring)
     options = {"name": fact.anchor, "heads": " ".join(heads)}

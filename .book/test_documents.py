@@ -96,7 +96,7 @@ def test_errors_in_print_are_what_was_published(documents_of):
     """By the source that the mark names, or as the test tells; other beliefs are not."""
     errors = documents_of()["errors"]
 
-    assert "> “it is two” — A book, p. 3\n" in errors
+    assert "> “it is two”\n>\n> — A book, p. 3\n" in errors
     assert "> “it is three”\n" in errors
     assert "it is four" not in errors
     assert '"anchor": "test-two"' in errors

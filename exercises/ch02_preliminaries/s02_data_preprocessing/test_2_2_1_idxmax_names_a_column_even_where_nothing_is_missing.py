@@ -129,11 +129,11 @@ def test_every_pattern_of_counts_has_its_answer(place):
 
 
 @pytest.mark.misconception(
-    "isna().sum().idxmax() names the column with the most missing cells",
+    "`isna().sum().idxmax()` names the column with the most missing cells",
     source="datawhalechina's solutions manual, 2.2.1",
 )
 def test_idxmax_names_a_column_where_none_is_the_emptiest(tmp_path, flats_csv):
-    """It names one of two complete columns, and one of two with 3 gaps in a published table."""
+    """`idxmax` names one of two complete columns, and one of two with 3 gaps, as published."""
     complete = _read(tmp_path, flats_csv).dropna(axis="columns")
     tied = _read(tmp_path, "MSZoning,Alley,Price\nRL,Pave,127500\n" + 3 * "NA,NA,106000\n")
 

@@ -121,7 +121,7 @@ def test_every_cell_of_the_flats_is_the_one_made_by_hand(flats, flats_csv):
 
 
 @pytest.mark.misconception(
-    "after get_dummies, torch.tensor just works",
+    "after `get_dummies`, `torch.tensor` just works",
     source="datawhalechina's solutions manual, 2.2.2, true until pandas 2",
 )
 def test_numbers_beside_booleans_are_objects(houses_csv):

@@ -57,7 +57,7 @@ def test_the_three_examples_have_the_len_of_their_axis_0():
 
 @pytest.mark.parametrize("rank", [1, 2, 3, 4])
 def test_it_is_the_same_axis_for_every_shape(rank):
-    """For each shape of one to four axes with sizes 1 to 3, len is the size of this axis."""
+    """For each shape of one to four axes with sizes 1 to 3, len counts axis `AXIS_OF_LEN`."""
     shapes = list(product([1, 2, 3], repeat=rank))
 
     assert len(shapes) == 3**rank

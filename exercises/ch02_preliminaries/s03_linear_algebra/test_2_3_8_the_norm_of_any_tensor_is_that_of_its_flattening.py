@@ -101,7 +101,7 @@ def test_one_axis_gives_norms_of_lines_and_two_axes_norms_of_slices():
     "the norms that a solution prints belong to one tensor", source="a published solution"
 )
 def test_a_published_run_contradicts_its_own_table():
-    """A published table gives the total norm 7.6230054 as printed, but other slices' norms."""
+    """Published norms along axis 0 give the published total 7.623, but other slices' norms."""
     columns = torch.tensor([3.255, 3.638, 4.204, 2.965, 2.795])  # of its norms over axis 0
     printed = torch.tensor([4.925, 2.769, 3.756])  # how its norms over axes 0 and 1 begin
 
@@ -111,7 +111,7 @@ def test_a_published_run_contradicts_its_own_table():
 
 
 @pytest.mark.misconception(
-    "ord=2 over two axes is the Frobenius norm", source="ckyFi9zero's exercises, 2.3.8"
+    "`ord=2` over two axes is the Frobenius norm", source="ckyFi9zero's exercises, 2.3.8"
 )
 def test_over_two_axes_ord_2_is_the_spectral_norm():
     """The matrix with 3 and 4 on its diagonal has the norm 5, but with `ord=2` it is 4."""

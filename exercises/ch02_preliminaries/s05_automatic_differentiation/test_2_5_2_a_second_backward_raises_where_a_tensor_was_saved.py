@@ -94,7 +94,7 @@ def test_the_section_s_second_backward_raises_unless_the_graph_is_retained():
 
 
 @pytest.mark.misconception(
-    "after x.grad.zero_() backward can be called again", source="a published solution"
+    "after `x.grad.zero_()` `backward` can be called again", source="a published solution"
 )
 def test_four_published_lines_raise_at_the_last():
     """Of four published lines the last one raises: only the gradient was cleared before it."""

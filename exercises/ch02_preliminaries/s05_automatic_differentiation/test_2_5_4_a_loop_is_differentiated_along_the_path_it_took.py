@@ -93,7 +93,7 @@ def _hasty_sqrt(a, tolerance):
     "`y * y if y.norm() > 0 else 100 * y`, y = x², has two paths", source="a published solution"
 )
 def test_a_published_example_is_x_to_the_fourth():
-    """It has the gradient −24.2866 at x ≈ −1.8243, and 4x³ there, at 0 and at 60 other x."""
+    """Its gradient is 4x³: −24.2866 at the published x ≈ −1.8243, at 0, and at 60 other x."""
     numbers, slopes = [-((24.2866 / 4) ** (1 / 3)), 0.0, *_GRID], []
     for x in map(_leaf, numbers):
         y = x * x
@@ -140,7 +140,7 @@ def test_the_graph_grows_with_the_number_of_turns(graph_nodes):
 
 @pytest.mark.misconception("autograd differentiates the function that was meant")
 def test_a_right_value_may_have_a_wrong_slope():
-    """At a = y = 1 it should be ½: it is 1 without a turn, 0.9 after y − 0.1(y² − a)."""
+    """At a = y = 1 the slope should be ½: it is 1 without a turn, 0.9 after y − 0.1(y² − a)."""
     a = _leaf(1.0)
 
     stopped, turns = _hasty_sqrt(a, 0.0)

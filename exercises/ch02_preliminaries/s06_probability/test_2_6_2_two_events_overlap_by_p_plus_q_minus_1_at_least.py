@@ -71,7 +71,7 @@ def _strips(p, q, t):
 
 
 def test_the_two_examples():
-    """At 0.3, 0.5 the overlap is 0 to 0.3, the union 0.5 to 0.8; at 0.6, 0.8 as answered."""
+    """For 0.3, 0.5: overlap 0 to 0.3, union 0.5 to 0.8; for 0.6, 0.8: 0.4 to 0.6, 0.8 to 1."""
     assert intersection_bounds(0.3, 0.5) == pytest.approx((0, 0.3), abs=_ROUNDING)
     assert union_bounds(0.3, 0.5) == pytest.approx((0.5, 0.8), abs=_ROUNDING)
     assert intersection_bounds(0.6, 0.8) == pytest.approx((0.4, 0.6), abs=_ROUNDING)
@@ -140,7 +140,7 @@ def test_only_certainty_leaves_no_doubt():
     source="datawhalechina's solutions manual, 2.6.2; DevPranjal's exercises, 2.6, Q2",
 )
 def test_likely_events_must_overlap():
-    """For p + q > 1 they are too weak: at 0.95 and 0.95 the overlap is 0.9 to 0.95 for sure."""
+    """For p + q > 1, 0 and p + q are too weak: at 0.95 and 0.95 the overlap is 0.9 to 0.95."""
     assert intersection_bounds(0.95, 0.95) == pytest.approx((0.9, 0.95), abs=_ROUNDING)
     assert union_bounds(0.95, 0.95) == pytest.approx((0.95, 1), abs=_ROUNDING)
 

@@ -103,7 +103,7 @@ def test_a_chain_has_the_tables_it_was_made_of(torch_rng):
 
 
 def test_the_product_is_the_joint_of_chains_and_of_nothing_else():
-    """Of the 255 ways to spread P evenly over some of 8 cells, it is so for the 99 chains.
+    """Of 255 ways to spread P evenly over some of 8 cells, the formula holds for the 99 chains.
 
     A slice at one b has P(A, C | B) = P(A|B) P(C|B) if its cells fill a rectangle: that is so
     for 9 of the 15 sets of its 4 cells, and for none.  Two slices make 10 · 10 − 1 chains.

@@ -80,7 +80,7 @@ def test_counting_people_gives_the_same():
 
 
 def test_it_is_a_share_of_those_with_the_outcome():
-    """For all priors and likelihoods in tenths it is the infected share of the outcome."""
+    """For all numbers in tenths `posterior` is the infected share of those with the outcome."""
     for prior, if_ill, if_healthy in product(range(1, 10), range(1, 11), range(1, 11)):
         infected, healthy = prior * if_ill, (10 - prior) * if_healthy  # of 100 people
 

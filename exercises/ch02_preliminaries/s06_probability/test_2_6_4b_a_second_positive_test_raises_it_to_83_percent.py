@@ -88,7 +88,7 @@ def _joint(prior, outcomes):
 
 
 def test_infection_is_at_83_percent():
-    """It is at 9800/11797 = 83.07 %, within 0.02 percentage points of 83.06 %."""
+    """Infection is at 9800/11797 = 83.07 %, within 0.02 percentage points of 83.06 %."""
     share = joint_posterior(0.0015, [_FIRST, _SECOND])
 
     assert share == pytest.approx(9800 / 11797, abs=_ROUNDING)
