@@ -135,7 +135,7 @@ def test_an_epoch_has_every_image_once_with_its_own_label():
 @pytest.mark.misconception("a larger batch is all that is needed")
 @pytest.mark.parametrize("size", [32, 128])
 def test_an_image_takes_six_operations_in_a_batch_of_any_size(torch_rng, size):
-    """For 128 images the loader takes over 6 · 128 tensor operations, whole batches under 200."""
+    """128 images take the loader over 6 · 128 tensor operations, whole batches under 200."""
     X, y = _data(128)
 
     assert _operations(_Images(X, y).__getitem__, 3) == 6
