@@ -9,8 +9,8 @@ English edition: 4.2.2 <https://d2l.ai/chapter_linear-classification/image-class
 
 Answer
 ------
-No: the loader fetches each image on its own.  All images are in memory, as one tensor X
-(`mnist_train.data`), so take the rows of a batch from it in one step:
+No: the loader fetches each image on its own.  All images are in memory as one tensor X, and the
+labels as y (`mnist_train.data`, `.targets`), so take the rows of a batch in one step:
 
     for rows in torch.randperm(len(X)).split(256):
         X[rows][:, None].float() / 255, y[rows]

@@ -18,8 +18,8 @@ rate 2.5) the test accuracy is
     all labels right              0.71    0.72    0.72     stays; only the test loss rises
 
 So stop early, pull the weights towards 0 at each step (weight decay, `decay=0.02`), or take
-three times the images: 0.70 after 80 steps.  When to stop is for other images to tell, a
-validation set, not for the test set.
+three times the images: 0.70 after 80 steps.  Choose when to stop by further images, a
+validation set, and not by the test set.
 
 Why
 ---
