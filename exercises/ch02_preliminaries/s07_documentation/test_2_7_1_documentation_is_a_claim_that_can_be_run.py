@@ -106,11 +106,8 @@ def test_the_documentation_of_ones_is_its_docstring_and_holds():
 
 @pytest.mark.parametrize("name", ["zeros", "arange", "eye", "linspace", "gcd"])
 def test_the_examples_of_other_functions_hold(name):
-    """Those of zeros, arange, eye, linspace and gcd hold, and there are some."""
-    function = getattr(torch, name)
-
-    assert examples(function)
-    assert examples_hold(function) is True
+    """The examples in the docstrings of zeros, arange, eye, linspace and gcd hold."""
+    assert examples_hold(getattr(torch, name)) is True
 
 
 def test_examples_are_pairs_of_code_and_output():
