@@ -25,9 +25,7 @@ values, not spelling: `tensor([ 1.,  1.])` is right where torch prints `tensor([
 
 In practice
 -----------
-- `dir(module)` lists also what a module uses itself; `module.__all__` is what it offers.
-- `inspect.signature` knows `nn.Linear`, and raises ValueError for `torch.ones`, which is not
-  written in Python: its docstring's first line has the signature.
+`dir(module)` also lists what the module itself uses; `module.__all__` is what it offers.
 
 Hints
 -----
@@ -37,13 +35,11 @@ Hints
 """
 
 import doctest
-import inspect
 import pydoc
 from types import ModuleType
 
 import pytest
 import torch
-from torch import nn
 
 
 def public_names(module):
@@ -110,31 +106,19 @@ def test_the_documentation_of_ones_is_its_docstring_and_holds():
 
 @pytest.mark.parametrize("name", ["zeros", "arange", "eye", "linspace", "gcd"])
 def test_the_examples_of_other_functions_hold(name):
-    """Those of zeros, arange, eye, linspace and gcd hold, and there are some."""
-    function = getattr(torch, name)
-
-    assert examples(function)
-    assert examples_hold(function) is True
+    """The examples in the docstrings of zeros, arange, eye, linspace and gcd hold."""
+    assert examples_hold(getattr(torch, name)) is True
 
 
 def test_examples_are_pairs_of_code_and_output():
-    """Code without output has "", an output keeps its lines, and prose is no example."""
-    function = _documented(
-        ">>> a = torch.ones(2)",
-        ">>> a + 1",
-        "tensor([2., 2.])",
-        "",
-        "Prose.",
-        "",
-        ">>> torch.eye(2)",
-        "tensor([[1., 0.],",
-        "        [0., 1.]])",
-    )
+    """Code without output is paired with "", and an output keeps its lines."""
+    lines = ">>> a = torch.ones(2, 1)", ">>> a + 1", "tensor([[2.],", "        [2.]])"
+
+    function = _documented(*lines)
 
     assert [tuple(pair) for pair in examples(function)] == [
-        ("a = torch.ones(2)", ""),
-        ("a + 1", "tensor([2., 2.])"),
-        ("torch.eye(2)", "tensor([[1., 0.],\n        [0., 1.]])"),
+        ("a = torch.ones(2, 1)", ""),
+        ("a + 1", "tensor([[2.],\n        [2.]])"),
     ]
     assert examples_hold(function) is True
 
@@ -150,8 +134,8 @@ def test_examples_are_pairs_of_code_and_output():
     ],
 )
 def test_a_wrong_example_is_caught(source, printed):
-    """A wrong entry, last digit, shape, number or truth value, before or after a right one."""
-    right = ">>> torch.zeros(1)", "tensor([0.])"
+    """A wrong entry, last digit, shape, number or truth value fails, after a right one, too."""
+    right = ">>> torch.ones(2).sum().item()", "2."
 
     assert examples_hold(_documented(*right)) is True
     assert examples_hold(_documented(*right, f">>> {source}", printed)) is False
@@ -161,12 +145,7 @@ def test_a_wrong_example_is_caught(source, printed):
 @pytest.mark.misconception("an example holds only if it is printed letter by letter")
 @pytest.mark.parametrize(
     ("source", "printed"),
-    [
-        ("torch.ones(2)", "tensor([ 1.,  1.])"),
-        ("torch.tensor([1 / 3, 2 / 3])", "tensor([ 0.3333,  0.6667])"),
-        ("torch.ones(2) > 0", "tensor([ True, True])"),
-        ("torch.ones(2).sum().item()", "2."),
-    ],
+    [("torch.ones(2)", "tensor([ 1.,  1.])"), ("torch.tensor([1 / 3])", "tensor([ 0.3333])")],
 )
 def test_values_are_compared_and_not_their_spelling(source, printed):
     """`tensor([ 1.,  1.])` is what `torch.ones(2)` gives, though it prints no spaces there."""
@@ -203,19 +182,7 @@ def test_dir_lists_also_what_a_module_uses_itself():
     """`dir(torch.distributions)` has the class Normal and, beside it, its file, `normal`."""
     listed, offered = dir(torch.distributions), public_names(torch.distributions)
 
-    assert set(offered) < {name for name in listed if not name.startswith("_")}
+    assert set(offered) < set(listed)
     assert "Normal" in offered
     assert isinstance(torch.distributions.normal, ModuleType)
-    assert "normal" in listed
     assert "normal" not in offered
-
-
-@pytest.mark.misconception("what help shows, inspect.signature knows")
-def test_a_signature_is_known_of_what_is_written_in_python():
-    """That of `nn.Linear` begins as one calls it; that of `torch.ones` raises ValueError."""
-    parameters = list(inspect.signature(nn.Linear).parameters)
-
-    assert parameters[:3] == ["in_features", "out_features", "bias"]
-    with pytest.raises(ValueError, match="signature"):
-        inspect.signature(torch.ones)
-    assert "ones(*size" in torch.ones.__doc__

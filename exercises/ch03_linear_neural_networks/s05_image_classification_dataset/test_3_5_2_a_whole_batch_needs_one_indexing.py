@@ -9,8 +9,8 @@ English edition: 4.2.2 <https://d2l.ai/chapter_linear-classification/image-class
 
 Answer
 ------
-No: the loader fetches each image on its own.  All images are in memory, as one tensor X
-(`mnist_train.data`), so take the rows of a batch from it in one step:
+No: the loader fetches each image on its own.  All images are in memory as one tensor X, and the
+labels as y (`mnist_train.data`, `.targets`), so take the rows of a batch in one step:
 
     for rows in torch.randperm(len(X)).split(256):
         X[rows][:, None].float() / 255, y[rows]
@@ -110,7 +110,6 @@ def test_a_whole_batch_is_what_the_loader_stacks():
 
     np.testing.assert_allclose(whole_X, X, rtol=1e-6, strict=True)
     np.testing.assert_array_equal(whole_y, y, strict=True)
-    assert X.shape == (4, 1, 28, 28)
 
 
 def test_an_epoch_has_every_image_once_with_its_own_label():
@@ -167,16 +166,15 @@ def test_labels_of_other_images_are_refused():
 
 def test_the_figure_shows_the_operations_of_an_epoch(save_figure, torch_rng):
     """The figure shows how many tensor operations two ways take for 512 images, B = 64."""
-    counts = [_operations(way, *_data(512), 64, torch_rng) for way in (_loader, batches)]
+    counts = [_operations(way, *_data(512), 64, torch_rng) for way in (batches, _loader)]
 
     fig = Figure(figsize=(6.4, 2), layout="constrained")
     ax = fig.subplots()
-    ax.bar_label(ax.barh(["the book's loader", "whole batches"], counts), padding=4)
-    ax.set(xlabel="tensor operations in an epoch of 512 images, 64 at a time", xmargin=0.12)
-    ax.set_title("Six operations for each image, or a few for each batch")
-    ax.invert_yaxis()
+    ax.bar_label(ax.barh(["whole batches", "the book's loader"], counts), padding=4)
+    ax.set(title="Six operations for each image, or a few for each batch", xmargin=0.12)
+    ax.set(xlabel="tensor operations in an epoch of 512 images, 64 at a time")
 
-    by_image, whole = (bar.get_width() for bar in ax.patches)
+    whole, by_image = (bar.get_width() for bar in ax.patches)
     assert whole < 30 * 8 < 6 * 512 < by_image
     save_figure(fig)
 

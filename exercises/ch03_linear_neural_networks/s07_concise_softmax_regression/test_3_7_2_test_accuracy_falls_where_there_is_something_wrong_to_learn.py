@@ -18,8 +18,8 @@ rate 2.5) the test accuracy is
     all labels right              0.71    0.72    0.72     stays; only the test loss rises
 
 So stop early, pull the weights towards 0 at each step (weight decay, `decay=0.02`), or take
-three times the images: 0.70 after 80 steps.  When to stop is for other images to tell, a
-validation set, not for the test set.
+three times the images: 0.70 after 80 steps.  Choose when to stop by further images, a
+validation set, and not by the test set.
 
 Why
 ---
@@ -173,7 +173,6 @@ def test_at_the_best_stop_the_loss_of_new_examples_is_least(share):
         losses.append((1 - share) * math.log1p(math.exp(-w)) + share * math.log1p(math.exp(w)))
 
     assert losses.index(min(losses)) * rate == pytest.approx(best_stop(share), rel=1e-3, abs=0)
-    assert losses[-1] > min(losses)
 
 
 def test_the_figure_shows_what_is_learned_when(save_figure, runs):
@@ -187,7 +186,6 @@ def test_the_figure_shows_what_is_learned_when(save_figure, runs):
     ax.set(xticks=_MARKS, xlabel="steps", ylabel="test accuracy")
     ax.legend(loc="lower left", title="labels")
 
-    right, wrong, _ = (line.get_ydata() for line in ax.lines)
+    wrong = ax.lines[1].get_ydata()
     assert wrong[-1] < wrong[0] - 0.02
-    assert abs(right[-1] - right[-2]) < 0.02
     save_figure(fig)
