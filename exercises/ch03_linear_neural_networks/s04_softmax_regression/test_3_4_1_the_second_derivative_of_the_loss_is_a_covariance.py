@@ -102,7 +102,7 @@ def test_autograd_finds_the_same_matrix_for_every_label(y):
 
 @pytest.mark.seeds(3)
 def test_the_loss_is_convex_as_a_variance_is_not_negative(torch_rng):
-    """vᵀHv is the variance E[v²] − (E[v])², or Σ pᵢpⱼ(vᵢ − vⱼ)² over all pairs: never < 0."""
+    """vᵀHv = E[v²] − (E[v])² = Σ pᵢpⱼ(vᵢ − vⱼ)² over all pairs, for the matrix H: never < 0."""
     for K in (2, 3, 5, 10):
         o, v = torch.randn(2, K, generator=torch_rng, dtype=torch.float64)
         H, p = cross_entropy_hessian(o), torch.softmax(o, dim=0)
@@ -118,7 +118,7 @@ def test_the_loss_is_convex_as_a_variance_is_not_negative(torch_rng):
     source="the solutions of datawhalechina and pandalabme, 3.4.1",
 )
 def test_a_logit_moves_the_other_probabilities_as_well():
-    """Raising o₂ lowers p₁ at the rate p₁p₂: H has entries off its diagonal."""
+    """Raising o₂ lowers p₁ at the rate p₁p₂: the matrix is not 0 off its diagonal."""
     o = _logits(1, 2, 3)
     h = 2.0**-17  # the error of the difference is below h²
     nudge = torch.tensor([0, h, 0], dtype=torch.float64)
@@ -133,7 +133,7 @@ def test_a_logit_moves_the_other_probabilities_as_well():
     "the variance is Σ (pⱼ − 1/K)²", source="datawhalechina's manual, 3.4.1"
 )
 def test_equal_probabilities_vary_most_and_not_least():
-    """The variances on H's diagonal sum to 1 − Σ p²: 2/3 for thirds, 0 for a certain class."""
+    """The variances of the one-hot entries sum to 1 − Σ p²: 2/3 for thirds, 0 for certainty."""
     distributions = [_matrix(p, 6) for p in ([2, 2, 2], [3, 2, 1], [6, 0, 0])]
 
     total = [one_hot_covariance(p).trace().item() for p in distributions]
@@ -146,7 +146,7 @@ def test_equal_probabilities_vary_most_and_not_least():
     source="pandalabme's solutions, 3.4.1",
 )
 def test_a_positive_diagonal_proves_nothing():
-    """x² + y² − 4xy has the diagonal (2, 2) but curves down along (1, 1); H does so nowhere."""
+    """x² + y² − 4xy has the diagonal (2, 2) but bends down along (1, 1); the loss does not."""
     saddle = torch.tensor([[2.0, -4], [-4, 2]], dtype=torch.float64)
 
     assert saddle.sum() == -4  # vᵀHv for v = (1, 1)
@@ -155,7 +155,7 @@ def test_a_positive_diagonal_proves_nothing():
 
 
 def test_the_figure_shows_matrices_whose_rows_sum_to_0(save_figure):
-    """The figure shows 36 H for p = (12, 12, 12)/36, (6, 12, 18)/36 and (0, 6, 30)/36."""
+    """The figure shows 36 times the matrix for p = (1, 1, 1)/3, (1, 2, 3)/6 and (0, 1, 5)/6."""
     fig = Figure(figsize=(7, 2.9), layout="constrained")
     fig.suptitle("diag(p) − ppᵀ in 36ths: variances pᵢ(1 − pᵢ), and −pᵢpⱼ; a row sums to 0")
     for ax, n in zip(fig.subplots(1, 3), [(12, 12, 12), (6, 12, 18), (0, 6, 30)], strict=True):

@@ -92,7 +92,7 @@ def test_no_lengths_that_satisfy_the_inequality_are_shorter(words):
 
 
 def test_words_of_these_lengths_can_be_read_without_commas():
-    """For each number of words from 2 to 100, these lengths allow a code without prefixes."""
+    """For 2 to 100 words of these lengths there is a code where none begins with another."""
     assert _words_of(prefix_code_lengths(3)) == ["0", "10", "11"]
     for count in range(2, 101):
         words = _words_of(prefix_code_lengths(count))

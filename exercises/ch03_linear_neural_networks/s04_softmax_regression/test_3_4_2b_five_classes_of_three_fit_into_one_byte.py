@@ -87,6 +87,7 @@ def test_two_together_gain_nothing_and_three_do():
 
     assert per_class == [2, 2, Fraction(5, 3), Fraction(7, 4), Fraction(8, 5), Fraction(5, 3)]
     assert fixed_bits(1000) == 1585
+    assert math.log2(3) == pytest.approx(1.58496, abs=5e-6)
 
 
 @pytest.mark.parametrize("n", range(1, 7))
@@ -118,7 +119,7 @@ def test_a_long_sequence_comes_back(rng):
 
 @pytest.mark.misconception("a longer block is always better")
 def test_only_some_blocks_beat_all_shorter_ones():
-    """Up to 100 these are n = 1, 3, 5, 17, 29, 41, 94: six classes cost more each than five."""
+    """Up to 100 only n = 1, 3, 5, 17, 29, 41, 94 beat all shorter blocks; 6 are beaten by 5."""
     assert _records(100) == [1, 3, 5, 17, 29, 41, 94]
     assert Fraction(fixed_bits(6), 6) > Fraction(fixed_bits(5), 5)
 

@@ -64,7 +64,7 @@ def _exactly(a, b, scale):
     ("scale", "rounded"), [(1, "2.3133"), (3, "2.0162"), (10, "2.0000045")]
 )
 def test_1_and_2_have_a_soft_maximum_a_little_above_2(scale, rounded):
-    """For 1 and 2 it is 2.3133, 2.0162 and 2.0000045 if λ is 1, 3 and 10."""
+    """The soft maximum of 1 and 2 is 2.3133, 2.0162 and 2.0000045 if λ is 1, 3 and 10."""
     value = real_softmax(1, 2, scale)
 
     assert f"{value:.{len(rounded) - 2}f}" == rounded
@@ -121,7 +121,7 @@ def test_a_negative_lambda_gives_less_than_the_minimum():
     source="datawhalechina's solutions manual, 3.4.3",
 )
 def test_the_bound_has_twice_the_power_and_not_its_square():
-    """For a = b = −1 and λ = 1 it is −2, but the soft maximum is log(2 exp(−1)) = −0.3069."""
+    """For a = b = −1, λ = 1 this bound is −2, the soft maximum log(2 exp(−1)) = −0.3069."""
     value = real_softmax(-1, -1, 1)
 
     assert math.log(math.exp(2 * -1)) < -1 < value
@@ -134,7 +134,7 @@ def test_the_bound_has_twice_the_power_and_not_its_square():
     source="pandalabme's solutions, 3.4.3",
 )
 def test_the_factor_d_belongs_to_the_derivative():
-    """It is −d/(1 + exp(λd)): 0 for d = 0, and not −1/2."""
+    """The derivative in λ is −d/(1 + exp(λd)), so 0 for d = 0, and not −1/2."""
     h = 2.0**-17  # the error of the difference is below h²
     for d in (0, 0.5, 2):
         at, after = (k * (real_softmax(d, 0, k) - d) for k in (1 - h, 1 + h))

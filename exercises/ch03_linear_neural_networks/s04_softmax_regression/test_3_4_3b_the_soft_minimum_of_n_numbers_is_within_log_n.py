@@ -72,7 +72,7 @@ def _exactly(numbers, scale):
 
 
 def test_1_2_and_4_have_a_soft_maximum_above_4_and_a_soft_minimum_below_1():
-    """For (1, 2, 4) they are 4.1698 and 0.6510 if λ = 1, and 4.0000 and 1.0000 if λ = 10."""
+    """The soft maximum and minimum of (1, 2, 4) are 4.1698, 0.6510 (λ = 1), 4, 1 (λ = 10)."""
     x = _tensor([1, 2, 4])
 
     assert real_softmax(x, 1).item() == pytest.approx(math.log(math.e + math.e**2 + math.e**4))
@@ -83,7 +83,7 @@ def test_1_2_and_4_have_a_soft_maximum_above_4_and_a_soft_minimum_below_1():
 
 @pytest.mark.parametrize("scale", _SCALES)
 def test_both_agree_with_decimals(scale):
-    """For one to ten numbers both are right, by their definitions in 50 digits."""
+    """Soft maximum and minimum of one to ten numbers are right, by decimals of 50 digits."""
     for numbers in _LISTS:
         largest = _exactly(numbers, scale)
         smallest = -_exactly([-number for number in numbers], scale)
@@ -99,7 +99,7 @@ def test_both_agree_with_decimals(scale):
 
 @pytest.mark.parametrize("scale", _SCALES)
 def test_the_distance_is_between_log_m_and_log_n_by_lambda(scale):
-    """If m of n numbers are largest (smallest), it is log m / λ at least, log n / λ at most."""
+    """If m of n numbers are largest, or smallest, the soft one is log m / λ to log n / λ away."""
     for numbers in _LISTS:
         x, n = _tensor(numbers), len(numbers)
         above, below = real_softmax(x, scale) - x.max(), x.min() - soft_min(x, scale)
@@ -150,7 +150,7 @@ def test_small_numbers_add_next_to_nothing():
 
 
 def test_the_figure_shows_both_closing_in_as_lambda_grows(save_figure):
-    """The figure shows both for (1, 2, 4) against λ, within log 3 / λ of 4 and of 1."""
+    """The figure shows soft maximum and minimum of (1, 2, 4) against λ, within log 3 / λ."""
     x = _tensor([1, 2, 4])
     scales = torch.linspace(0.4, 6, 80, dtype=torch.float64)
 

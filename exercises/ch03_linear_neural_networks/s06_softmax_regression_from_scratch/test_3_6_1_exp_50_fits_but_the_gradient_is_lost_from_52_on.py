@@ -114,7 +114,7 @@ def test_exp_is_infinite_or_zero_just_outside_the_limits(dtype, rounded):
 
 @pytest.mark.subnormal
 def test_the_gradient_is_lost_long_before_the_loss_is_wrong():
-    """At (50, 0) and (52, 0) it begins with 1.017 and 0 instead of 1, but the loss is right."""
+    """At (50, 0), (52, 0) the gradient begins with 1.017, 0 instead of 1; the loss is right."""
     half = -exp_limits(torch.float32)[0] / 2
 
     assert round(half, 2) == 51.99

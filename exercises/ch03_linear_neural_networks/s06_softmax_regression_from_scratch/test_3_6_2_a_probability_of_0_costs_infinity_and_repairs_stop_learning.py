@@ -131,9 +131,9 @@ def test_a_constant_leaves_a_share_of_the_gradient(torch_rng, epsilon):
 )
 @pytest.mark.parametrize("repair", ["−log(p + 10⁻⁹)", "−log max(p, 10⁻⁹)"])
 def test_a_repaired_logarithm_stops_learning_where_it_is_most_wrong(repair):
-    """With 10⁻⁹, forty steps of rate 1 from the logits (50, 0) leave its loss at 20.72.
+    """With 10⁻⁹, forty steps of rate 1 from the logits (50, 0) leave the loss at 20.72.
 
-    With the exact loss and gradient the loss gets below 0.1.
+    With the right gradient it gets below 0.1.
     """
     after = {}
     for way in ("right", repair):
@@ -153,7 +153,7 @@ def test_a_repaired_logarithm_stops_learning_where_it_is_most_wrong(repair):
     source="datawhalechina's solutions manual, 3.6.2",
 )
 def test_without_its_worst_mistakes_a_model_looks_perfect():
-    """If one of two rows (60, −60) is right and one wrong, the mean loss is 60, not 0."""
+    """Two rows (60, −60), one right and one wrong, have the mean loss 60; the first alone 0."""
     logits, y = torch.tensor([[60.0, -60.0]] * 2), torch.tensor([0, 1])
     P = torch.softmax(logits, dim=1)
 

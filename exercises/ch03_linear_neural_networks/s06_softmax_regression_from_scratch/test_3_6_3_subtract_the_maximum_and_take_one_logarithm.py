@@ -109,7 +109,7 @@ def test_a_number_added_to_all_logits_changes_nothing(offset):
 
 @pytest.mark.seeds(3)
 def test_the_gradient_is_p_minus_the_one_hot_label(torch_rng):
-    """For 50 random rows of 7 logits it is p − y, with p by the definition of softmax."""
+    """For 50 random rows of 7 logits the gradient is p − y, p by the definition of softmax."""
     logits = 10 * torch.randn(50, 7, generator=torch_rng, dtype=torch.float64)
     y = torch.randint(7, (50,), generator=torch_rng)
     P = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
@@ -121,7 +121,7 @@ def test_the_gradient_is_p_minus_the_one_hot_label(torch_rng):
 
 @pytest.mark.misconception("it is enough to subtract the maximum")
 def test_the_shift_alone_mends_softmax_but_not_the_logarithm():
-    """So shifted, (1000, 1000) costs log 2, but (104, 0) costs ∞ for class 2 instead of 104."""
+    """If only the maximum is subtracted, (1000, 1000) costs log 2, but (104, 0) costs ∞."""
     logits, y = torch.tensor([[1000.0, 1000.0], [104.0, 0.0]]), torch.tensor([1, 1])
 
     assert _only_shifted(logits, y).tolist() == pytest.approx([math.log(2), math.inf])

@@ -86,14 +86,14 @@ def test_a_patient_who_is_probably_healthy_is_treated():
 
 @pytest.mark.parametrize(("ratio", "action"), [(1, _LEAVE), (6.65, _LEAVE), (6.66, _TREAT)])
 def test_the_patient_is_treated_if_a_miss_costs_6_66_needless_treatments(ratio, action):
-    """Of 2297 who test positive 300 are ill, 1997 healthy: the limit is 1997/300, some 6.66."""
+    """Of 2297 who test positive, 300 are ill: one treats if a miss costs over 1997/300."""
     assert decide(_two(_P), _cost(1, ratio)) == action
     assert (threshold(1, ratio) < _P) == (action == _TREAT)
     assert threshold(300, 1997) == pytest.approx(_P, rel=1e-14, abs=0)
 
 
 def test_the_threshold_is_where_both_actions_cost_the_same():
-    """For costs of 1 to 9, one treats if p is 0.001 above it, and does not at 0.001 below."""
+    """For costs of 1 to 9, one treats at 0.001 above the threshold, and not at 0.001 below."""
     for false_positive, false_negative in product(range(1, 10), repeat=2):
         cost = _cost(false_positive, false_negative)
         p = threshold(false_positive, false_negative)
@@ -104,7 +104,7 @@ def test_the_threshold_is_where_both_actions_cost_the_same():
 
 
 def test_only_equal_costs_make_the_most_probable_label_always_right():
-    """Of the 4096 tables for 3 classes with costs of 0 to 3, just the 4 of equal costs do.
+    """Of 4096 tables of costs 0 to 3, the most probable label is best for the 4 equal ones.
 
     Tried at the 99 probabilities in thirteenths that have one most probable class.
     """
@@ -146,7 +146,7 @@ def test_finding_nobody_is_right_for_9985_of_10000_people():
     "to miss an illness is a false positive", source="ckyFi9zero's exercises, 3.6.4"
 )
 def test_a_missed_illness_is_a_false_negative():
-    """The wrong answer is "negative".  With the costs exchanged, nobody is treated."""
+    """The wrong answer is "negative"; with both costs exchanged, the patient is not treated."""
     assert threshold(false_positive=1, false_negative=10) < _P
     assert threshold(false_positive=10, false_negative=1) == pytest.approx(10 / 11)
     assert decide(_two(_P), _cost(10, 1)) == _LEAVE

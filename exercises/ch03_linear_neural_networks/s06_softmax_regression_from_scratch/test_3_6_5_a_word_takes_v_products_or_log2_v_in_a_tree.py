@@ -89,7 +89,7 @@ def test_50_000_words_cost_50_000_products_or_16(count_multiplications):
 @pytest.mark.seeds(3)
 @pytest.mark.parametrize("V", [2, 3, 50, 64])
 def test_the_probabilities_of_the_words_add_up_to_1(torch_rng, V):
-    """For random weights and features they do, although a tree forms no sum over words."""
+    """For random weights and features the probabilities of all words of a tree sum to 1."""
     h, *U = torch.randn(V, 8, generator=torch_rng, dtype=torch.float64)
 
     p = [tree_log_probability(h, torch.stack(U), word).exp().item() for word in range(V)]
@@ -102,7 +102,7 @@ def test_the_probabilities_of_the_words_add_up_to_1(torch_rng, V):
     "a step changes nothing for most words", source="pandalabme's solutions, 3.6.5"
 )
 def test_softmax_changes_all_words_and_a_tree_the_nodes_on_the_way():
-    """By softmax all of 1000 words get a gradient, in a tree only the nodes on the way."""
+    """By softmax the weights of all 1000 words get a gradient, in a tree those on the way."""
     h, W = torch.ones(8), torch.zeros(1000, 8, requires_grad=True)
 
     (by_softmax,) = torch.autograd.grad(_log_probability(h, W, 7), W)
@@ -168,7 +168,7 @@ def test_the_figure_shows_a_line_and_a_logarithm(save_figure):
     "V", [2**8, *(pytest.param(2**k, marks=pytest.mark.timed_only) for k in (10, 12, 14))]
 )
 def test_with_weights_of_0_all_words_are_as_probable(benchmark, method, V):
-    """Each of V = 2ᵏ words then has the probability 1/V, by softmax and in a tree."""
+    """With weights of 0, each of V = 2ᵏ words has the probability 1/V, by either way."""
     tree = method == "tree"
     call, exponent = (tree_log_probability, 0) if tree else (_log_probability, 1)
     benchmark.extra_info.update(
