@@ -99,7 +99,7 @@ def test_both_agree_with_decimals(scale):
 
 @pytest.mark.parametrize("scale", _SCALES)
 def test_the_distance_is_between_log_m_and_log_n_by_lambda(scale):
-    """If m of n numbers are largest, or smallest, the soft one is log m / λ to log n / λ away."""
+    """If m of n numbers are largest (or smallest), it is off by log m / λ to log n / λ."""
     for numbers in _LISTS:
         x, n = _tensor(numbers), len(numbers)
         above, below = real_softmax(x, scale) - x.max(), x.min() - soft_min(x, scale)
