@@ -9,7 +9,7 @@ English edition: 4.1.1 <https://d2l.ai/chapter_linear-classification/softmax-reg
 
 Answer
 ------
-Both are the same K × K matrix:
+Both are the same K × K matrix (the variance of a vector is its covariance matrix):
 
     H = diag(p) − ppᵀ,   Hᵢᵢ = pᵢ(1 − pᵢ),   Hᵢⱼ = −pᵢpⱼ
 
@@ -24,8 +24,8 @@ Draw a class with the probabilities p and write it as a one-hot vector t.  Then 
 tᵢtⱼ is tᵢ if i = j, otherwise 0.  So E[tᵢtⱼ] − E[tᵢ]E[tⱼ] is Hᵢⱼ: the covariance of two entries
 of t, and for i = j the variance of one.
 
-Give each class k a number vₖ.  Then the variance of the number of the drawn class is vᵀHv.  It
-is never negative, so the loss is convex: it curves down in no direction.
+Give each class k a number vₖ.  That of the drawn class has the variance vᵀHv.  As it is never
+negative, the loss is convex: it curves down in no direction.
 
 Hints
 -----
@@ -102,7 +102,7 @@ def test_autograd_finds_the_same_matrix_for_every_label(y):
 
 @pytest.mark.seeds(3)
 def test_the_loss_is_convex_as_a_variance_is_not_negative(torch_rng):
-    """vᵀHv is a variance, E[v²] − (E[v])², and Σ pᵢpⱼ(vᵢ − vⱼ)² over all pairs: not < 0."""
+    """vᵀHv = E[v²] − (E[v])² = Σ pᵢpⱼ(vᵢ − vⱼ)² over all pairs, for the matrix H: never < 0."""
     for K in (2, 3, 5, 10):
         o, v = torch.randn(2, K, generator=torch_rng, dtype=torch.float64)
         H, p = cross_entropy_hessian(o), torch.softmax(o, dim=0)
@@ -113,12 +113,12 @@ def test_the_loss_is_convex_as_a_variance_is_not_negative(torch_rng):
         assert abs(p @ v**2 - (p @ v) ** 2 - pairs) < 50 * K**2 * _EPS
 
 
-@pytest.mark.misconception("the second derivative is p(1 − p)")
+@pytest.mark.misconception(
+    "the second derivative is p(1 − p)",
+    source="the solutions of datawhalechina and pandalabme, 3.4.1",
+)
 def test_a_logit_moves_the_other_probabilities_as_well():
-    """Raising o₂ lowers p₁ at the rate p₁p₂: H has entries off its diagonal.
-
-    The manuals of datawhalechina and pandalabme print p(1 − p) alone.
-    """
+    """Raising o₂ lowers p₁ at the rate p₁p₂: the matrix is not 0 off its diagonal."""
     o = _logits(1, 2, 3)
     h = 2.0**-17  # the error of the difference is below h²
     nudge = torch.tensor([0, h, 0], dtype=torch.float64)
@@ -129,12 +129,11 @@ def test_a_logit_moves_the_other_probabilities_as_well():
     assert cross_entropy_hessian(o)[1].tolist() == pytest.approx(rates.tolist(), abs=1e-10)
 
 
-@pytest.mark.misconception("the variance is Σ (pⱼ − 1/K)²")
+@pytest.mark.misconception(
+    "the variance is Σ (pⱼ − 1/K)²", source="datawhalechina's manual, 3.4.1"
+)
 def test_equal_probabilities_vary_most_and_not_least():
-    """The variances sum to 1 − Σ p²: 2/3 for thirds, 0 for a certain class.
-
-    The formula of datawhalechina's manual is 0 for thirds and largest for a certain class.
-    """
+    """The variances of the one-hot entries sum to 1 − Σ p²: 2/3 for thirds, 0 for certainty."""
     distributions = [_matrix(p, 6) for p in ([2, 2, 2], [3, 2, 1], [6, 0, 0])]
 
     total = [one_hot_covariance(p).trace().item() for p in distributions]
@@ -142,12 +141,12 @@ def test_equal_probabilities_vary_most_and_not_least():
     assert total == pytest.approx([2 / 3, 11 / 18, 0], abs=9 * _EPS)
 
 
-@pytest.mark.misconception("positive second derivatives ∂²l/∂oᵢ² prove that l is convex")
+@pytest.mark.misconception(
+    "positive second derivatives ∂²l/∂oᵢ² prove that l is convex",
+    source="pandalabme's solutions, 3.4.1",
+)
 def test_a_positive_diagonal_proves_nothing():
-    """x² + y² − 4xy has the diagonal (2, 2) and curves down along (1, 1); H does so nowhere.
-
-    pandalabme's manual argues from the diagonal alone.
-    """
+    """x² + y² − 4xy has the diagonal (2, 2) but bends down along (1, 1); the loss does not."""
     saddle = torch.tensor([[2.0, -4], [-4, 2]], dtype=torch.float64)
 
     assert saddle.sum() == -4  # vᵀHv for v = (1, 1)
@@ -156,7 +155,7 @@ def test_a_positive_diagonal_proves_nothing():
 
 
 def test_the_figure_shows_matrices_whose_rows_sum_to_0(save_figure):
-    """The figure shows 36 H for p = (12, 12, 12)/36, (6, 12, 18)/36 and (0, 6, 30)/36."""
+    """The figure shows 36 times the matrix for p = (1, 1, 1)/3, (1, 2, 3)/6 and (0, 1, 5)/6."""
     fig = Figure(figsize=(7, 2.9), layout="constrained")
     fig.suptitle("diag(p) − ppᵀ in 36ths: variances pᵢ(1 − pᵢ), and −pᵢpⱼ; a row sums to 0")
     for ax, n in zip(fig.subplots(1, 3), [(12, 12, 12), (6, 12, 18), (0, 6, 30)], strict=True):
@@ -178,7 +177,7 @@ def test_the_figure_shows_matrices_whose_rows_sum_to_0(save_figure):
 
 
 _WAYS = {
-    "p∘v − p(pᵀv)": (lambda o, v: (p := o.softmax(0)) * v - p * p.dot(v), 1),
+    "p⊙v − p(pᵀv)": (lambda o, v: (p := o.softmax(0)) * v - p * p.dot(v), 1),
     "H, then H v": (lambda o, v: cross_entropy_hessian(o).mv(v), 2),
 }
 
@@ -190,7 +189,7 @@ _WAYS = {
 )
 @pytest.mark.parametrize("method", _WAYS)
 def test_a_product_needs_no_matrix(benchmark, method, K):
-    """H v, p∘v − p(pᵀv), is p∘(v − (2K + 1)/3) for v = (1, …, K) and p in proportion to v."""
+    """H v, p⊙v − p(pᵀv), is p⊙(v − (2K + 1)/3) for v = (1, …, K) and p in proportion to v."""
     way, exponent = _WAYS[method]
     v = torch.arange(1, K + 1, dtype=torch.float64)
     reason = "numbers of p or of H"

@@ -81,7 +81,7 @@ def test_three_classes_cost_5_thirds_and_pairs_of_them_29_eighteenths():
 
 @pytest.mark.parametrize("words", range(1, 10))
 def test_no_lengths_that_satisfy_the_inequality_are_shorter(words):
-    """All lengths from 0 to 5 for up to nine words are tried: none with Σ 2⁻ˡ ≤ 1 is better."""
+    """Of all lengths l from 0 to 5 for 1 to 9 words, none with Σ 2⁻ˡ ≤ 1 has a smaller sum."""
     possible = [
         sum(lengths)
         for lengths in combinations_with_replacement(range(6), words)
@@ -92,7 +92,7 @@ def test_no_lengths_that_satisfy_the_inequality_are_shorter(words):
 
 
 def test_words_of_these_lengths_can_be_read_without_commas():
-    """For 1 to 100 words there are words of these lengths of which none begins with another."""
+    """For 2 to 100 words of these lengths there is a code where none begins with another."""
     assert _words_of(prefix_code_lengths(3)) == ["0", "10", "11"]
     for count in range(2, 101):
         words = _words_of(prefix_code_lengths(count))
@@ -126,12 +126,11 @@ def test_pairs_in_words_of_one_length_save_nothing():
     assert _mean(prefix_code_lengths(9)) / 2 < _mean(prefix_code_lengths(3)) < 2
 
 
-@pytest.mark.misconception("three classes cost 2/3 bit on average")
+@pytest.mark.misconception(
+    "three classes cost 2/3 bit on average", source="datawhalechina's solutions manual, 3.4.2"
+)
 def test_less_than_the_entropy_cannot_be_read_again():
-    """No three lengths with a mean below log₂ 3 satisfy Σ 2⁻ˡ ≤ 1; 5/3 is the least mean.
-
-    datawhalechina's manual prints 2/3.
-    """
+    """No three lengths with a mean below log₂ 3 satisfy Σ 2⁻ˡ ≤ 1; 5/3 is the least mean."""
     means = {lengths: _mean(lengths) for lengths in product(range(6), repeat=3)}
     below = [lengths for lengths, mean in means.items() if mean < math.log2(3)]
 
@@ -142,12 +141,12 @@ def test_less_than_the_entropy_cannot_be_read_again():
     )
 
 
-@pytest.mark.misconception("00, 01 and 10 are a bad code because their lengths differ")
+@pytest.mark.misconception(
+    "00, 01 and 10 are a bad code because their lengths differ",
+    source="pandalabme's solutions, 3.4.2",
+)
 def test_what_is_wrong_with_two_bits_is_the_word_that_is_left_over():
-    """A quarter of all strings of bits begin with none of them; but all with 0, 10 or 11.
-
-    pandalabme's manual says that their lengths differ: all have 2 bits.
-    """
+    """00, 01, 10 have one length, but begin 3/4 of all strings; 0, 10, 11 begin them all."""
     assert {len(word) for word in ("00", "01", "10")} == {2}
     assert _share([2, 2, 2]) == Fraction(3, 4)
     assert _share(prefix_code_lengths(3)) == 1

@@ -14,7 +14,7 @@ Read n classes as the digits of one number in base 3, and write that number in b
     2, 0, 1, 1, 2  →  2·81 + 0·27 + 1·9 + 1·3 + 2 = 176  →  10110000
 
 This takes ⌈n log₂ 3⌉ bits.  Two together gain nothing (4 bits, 2 each), three cost 5 bits, and
-five cost 8 bits, a byte: 1.6 each.  For 1000 it is 1.585 each, as few as can be.
+five cost 8 bits, a byte: 1.6 each.  For 1000 it is 1.585 each, and log₂ 3 = 1.58496.
 
 Why
 ---
@@ -87,6 +87,7 @@ def test_two_together_gain_nothing_and_three_do():
 
     assert per_class == [2, 2, Fraction(5, 3), Fraction(7, 4), Fraction(8, 5), Fraction(5, 3)]
     assert fixed_bits(1000) == 1585
+    assert math.log2(3) == pytest.approx(1.58496, abs=5e-6)
 
 
 @pytest.mark.parametrize("n", range(1, 7))
@@ -100,7 +101,7 @@ def test_every_block_can_be_read_again_and_no_shorter_words_would_do(n):
 
 
 def test_the_excess_is_positive_and_below_one_bit_for_the_whole_block():
-    """It is n log₂ 3 < bits < n log₂ 3 + 1 for n up to 500: no power of 2 is one of 3."""
+    """Up to n = 500, n classes take more than n log₂ 3 bits and less than n log₂ 3 + 1."""
     for n in range(1, 501):
         assert 2 ** (fixed_bits(n) - 1) < 3**n < 2 ** fixed_bits(n)
         assert fixed_bits(n) == math.ceil(n * math.log2(3))
@@ -118,17 +119,17 @@ def test_a_long_sequence_comes_back(rng):
 
 @pytest.mark.misconception("a longer block is always better")
 def test_only_some_blocks_beat_all_shorter_ones():
-    """Up to 100 these are n = 1, 3, 5, 17, 29, 41 and 94; six classes cost more than five."""
+    """Up to 100 only n = 1, 3, 5, 17, 29, 41, 94 beat all shorter blocks; 6 are beaten by 5."""
     assert _records(100) == [1, 3, 5, 17, 29, 41, 94]
     assert Fraction(fixed_bits(6), 6) > Fraction(fixed_bits(5), 5)
 
 
-@pytest.mark.misconception("⌈log₂ C(n + 2, 2)⌉ bits are enough for n classes")
+@pytest.mark.misconception(
+    "⌈log₂ C(n + 2, 2)⌉ bits are enough for n classes",
+    source="datawhalechina's solutions manual, 3.4.2",
+)
 def test_counting_each_class_forgets_the_order():
-    """C(n + 2, 2) is the number of possible counts: 6 for the 9 pairs, too few words.
-
-    datawhalechina's manual prints this formula.
-    """
+    """C(n + 2, 2) is the number of possible counts: 6 for the 9 pairs, too few words."""
     for n in range(2, 8):
         counts = list(combinations_with_replacement(range(3), n))
         assert len(counts) == math.comb(n + 2, 2) < 3**n
@@ -136,9 +137,11 @@ def test_counting_each_class_forgets_the_order():
     assert encode([0, 1]) != encode([1, 0])
 
 
-@pytest.mark.misconception("one-hot words for the nine pairs are a better code")
+@pytest.mark.misconception(
+    "one-hot words for the nine pairs are a better code", source="pandalabme's solutions, 3.4.2"
+)
 def test_one_hot_pairs_cost_more_than_twice_as_much():
-    """Nine bits a pair are 4.5 a class (pandalabme's manual); the number of a pair takes 4."""
+    """Nine bits for a pair are 4.5 a class; the number of the pair takes 4 bits, 2 a class."""
     one_hot = ["".join("1" if i == k else "0" for i in range(9)) for k in range(9)]
 
     assert {Fraction(len(word), 2) for word in one_hot} == {Fraction(9, 2)}

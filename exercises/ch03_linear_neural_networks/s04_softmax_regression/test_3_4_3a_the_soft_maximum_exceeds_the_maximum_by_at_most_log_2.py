@@ -64,7 +64,7 @@ def _exactly(a, b, scale):
     ("scale", "rounded"), [(1, "2.3133"), (3, "2.0162"), (10, "2.0000045")]
 )
 def test_1_and_2_have_a_soft_maximum_a_little_above_2(scale, rounded):
-    """For 1 and 2 it is 2.3133, 2.0162 and 2.0000045 if λ is 1, 3 and 10."""
+    """The soft maximum of 1 and 2 is 2.3133, 2.0162 and 2.0000045 if λ is 1, 3 and 10."""
     value = real_softmax(1, 2, scale)
 
     assert f"{value:.{len(rounded) - 2}f}" == rounded
@@ -116,12 +116,12 @@ def test_a_negative_lambda_gives_less_than_the_minimum():
     assert real_softmax(1, 2, -3) == pytest.approx(0.9838, abs=5e-5)
 
 
-@pytest.mark.misconception("log(exp(2λ max(a, b)))/λ is an upper bound")
+@pytest.mark.misconception(
+    "log(exp(2λ max(a, b)))/λ is an upper bound",
+    source="datawhalechina's solutions manual, 3.4.3",
+)
 def test_the_bound_has_twice_the_power_and_not_its_square():
-    """The printed bound is 2 max: −2 for −1 and −1, where the soft maximum is −0.3069.
-
-    datawhalechina's manual prints it; right is log(2 exp(λ max))/λ, or −1 + log 2.
-    """
+    """For a = b = −1, λ = 1 this bound is −2, the soft maximum log(2 exp(−1)) = −0.3069."""
     value = real_softmax(-1, -1, 1)
 
     assert math.log(math.exp(2 * -1)) < -1 < value
@@ -129,9 +129,12 @@ def test_the_bound_has_twice_the_power_and_not_its_square():
     assert value == pytest.approx(-0.3069, abs=5e-5)
 
 
-@pytest.mark.misconception("the derivative of log(1 + exp(−λd)) in λ is −1/(1 + exp(λd))")
+@pytest.mark.misconception(
+    "the derivative of log(1 + exp(−λd)) in λ is −1/(1 + exp(λd))",
+    source="pandalabme's solutions, 3.4.3",
+)
 def test_the_factor_d_belongs_to_the_derivative():
-    """It is −d/(1 + exp(λd)): 0 for d = 0, where pandalabme's formula gives −1/2."""
+    """The derivative in λ is −d/(1 + exp(λd)), so 0 for d = 0, and not −1/2."""
     h = 2.0**-17  # the error of the difference is below h²
     for d in (0, 0.5, 2):
         at, after = (k * (real_softmax(d, 0, k) - d) for k in (1 - h, 1 + h))

@@ -72,7 +72,7 @@ def _exactly(numbers, scale):
 
 
 def test_1_2_and_4_have_a_soft_maximum_above_4_and_a_soft_minimum_below_1():
-    """For (1, 2, 4) they are 4.1698 and 0.6510 if λ = 1, and 4.0000 and 1.0000 if λ = 10."""
+    """The soft maximum and minimum of (1, 2, 4) are 4.1698, 0.6510 (λ = 1), 4, 1 (λ = 10)."""
     x = _tensor([1, 2, 4])
 
     assert real_softmax(x, 1).item() == pytest.approx(math.log(math.e + math.e**2 + math.e**4))
@@ -83,7 +83,7 @@ def test_1_2_and_4_have_a_soft_maximum_above_4_and_a_soft_minimum_below_1():
 
 @pytest.mark.parametrize("scale", _SCALES)
 def test_both_agree_with_decimals(scale):
-    """For one to ten numbers, the soft maximum, and minus that of −x, in 50 digits."""
+    """Soft maximum and minimum of one to ten numbers are right, by decimals of 50 digits."""
     for numbers in _LISTS:
         largest = _exactly(numbers, scale)
         smallest = -_exactly([-number for number in numbers], scale)
@@ -99,7 +99,7 @@ def test_both_agree_with_decimals(scale):
 
 @pytest.mark.parametrize("scale", _SCALES)
 def test_the_distance_is_between_log_m_and_log_n_by_lambda(scale):
-    """If m of n numbers are largest, or smallest, it is from log m / λ to log n / λ."""
+    """If m of n numbers are largest (or smallest), it is off by log m / λ to log n / λ."""
     for numbers in _LISTS:
         x, n = _tensor(numbers), len(numbers)
         above, below = real_softmax(x, scale) - x.max(), x.min() - soft_min(x, scale)
@@ -110,12 +110,11 @@ def test_the_distance_is_between_log_m_and_log_n_by_lambda(scale):
             assert (distance > most - 1e-9) == (len(set(numbers)) == 1)
 
 
-@pytest.mark.misconception("the soft minimum is softmax(−x)")
+@pytest.mark.misconception(
+    "the soft minimum is softmax(−x)", source="datawhalechina's solutions manual, 3.4.3"
+)
 def test_softmax_is_the_gradient_and_not_the_soft_minimum():
-    """Softmax(−x) holds n shares that sum to 1: the gradient of the soft minimum, one number.
-
-    datawhalechina's manual takes softmax(−x) for the soft minimum.
-    """
+    """Softmax(−x) is n shares that sum to 1, the gradient of the soft minimum, one number."""
     x = _tensor([1, 2, 4]).requires_grad_()
 
     soft_min(x, 1).backward()
@@ -137,12 +136,12 @@ def test_many_equal_numbers_exceed_their_maximum_by_more():
     assert soft_min(zeros, 10).item() == pytest.approx(-0.69, abs=0.005)
 
 
-@pytest.mark.misconception("the powers of the other numbers are near 1, so n − 1 is added")
+@pytest.mark.misconception(
+    "the powers of the other numbers are near 1, so n − 1 is added",
+    source="pandalabme's solutions, 3.4.3",
+)
 def test_small_numbers_add_next_to_nothing():
-    """If all others are far below the maximum, their powers are near 0: exp(−50) is 2 · 10⁻²².
-
-    pandalabme's manual takes them for 1.
-    """
+    """The powers of numbers far below 0 are near 0, and not near 1: exp(−50) is 2 · 10⁻²²."""
     x = _tensor([3, -50, -50, -50])
 
     assert math.exp(-50) < 2e-22
@@ -151,7 +150,7 @@ def test_small_numbers_add_next_to_nothing():
 
 
 def test_the_figure_shows_both_closing_in_as_lambda_grows(save_figure):
-    """The figure shows both for (1, 2, 4) against λ, within log 3 / λ of 4 and of 1."""
+    """The figure shows soft maximum and minimum of (1, 2, 4) against λ, within log 3 / λ."""
     x = _tensor([1, 2, 4])
     scales = torch.linspace(0.4, 6, 80, dtype=torch.float64)
 

@@ -102,7 +102,7 @@ def test_50_and_88_are_right_but_89_and_minus_104_are_not():
     ids=str,
 )
 def test_exp_is_infinite_or_zero_just_outside_the_limits(dtype, rounded):
-    """The limits in float32 are −103.97 and 88.72; two steps outside of them exp is 0 and ∞."""
+    """In float32 exp is 0 just below −103.97, and ∞ just above 88.72, but not before."""
     low, high = exp_limits(dtype)
     step = 2 * torch.finfo(dtype).eps * 2 ** math.floor(math.log2(-low))
 
@@ -114,7 +114,7 @@ def test_exp_is_infinite_or_zero_just_outside_the_limits(dtype, rounded):
 
 @pytest.mark.subnormal
 def test_the_gradient_is_lost_long_before_the_loss_is_wrong():
-    """At (50, 0) and (52, 0) it begins with 1.017 and 0, though the loss is right."""
+    """At (50, 0), (52, 0) the gradient begins with 1.017, 0 instead of 1; the loss is right."""
     half = -exp_limits(torch.float32)[0] / 2
 
     assert round(half, 2) == 51.99
@@ -127,25 +127,25 @@ def test_the_gradient_is_lost_long_before_the_loss_is_wrong():
     assert _gradient(_literal, half - 0.01)[0] > 1.5
 
 
-@pytest.mark.misconception("exp(50) overflows")
+@pytest.mark.misconception("exp(50) overflows", source="datawhalechina's manual, 3.6.1")
 def test_exp_50_is_a_small_number_for_float32():
-    """It is 5.2 · 10²¹ of 3.4 · 10³⁸.  datawhalechina's manual says that it overflows."""
+    """Exp(50) is 5.2 · 10²¹, and the greatest number of float32 is 3.4 · 10³⁸."""
     assert f"{torch.tensor(50.0).exp():.1e}" == "5.2e+21"
     assert f"{torch.finfo(torch.float32).max:.1e}" == "3.4e+38"
     assert exp_limits(torch.float32)[1] > 50
 
 
-@pytest.mark.misconception("no computer can hold exp(100)")
+@pytest.mark.misconception("no computer holds exp(100)", source="ckyFi9zero's exercises, 3.6.1")
 def test_float64_holds_exp_709():
-    """Float32 alone can't hold exp(100) = 2.69 · 10⁴³.  ckyFi9zero's manual says none can."""
+    """Float32 can't hold exp(100) = 2.69 · 10⁴³, but float64 holds even exp(709)."""
     assert f"{math.exp(100):.2e}" == "2.69e+43"
     assert exp_limits(torch.float32)[1] < 100 < 709 < exp_limits(torch.float64)[1] < 710
 
 
 @pytest.mark.subnormal
-@pytest.mark.misconception("the smallest argument of exp is −log of the greatest number")
+@pytest.mark.misconception("exp x is 0 below −88.72", source="pandalabme's solutions, 4.5.5.1")
 def test_exp_reaches_further_down_than_up():
-    """Exp(−103.9) is above 0, and exp(−104) is 0; pandalabme's manual has −88.72 as limit."""
+    """In float32, −log of the greatest number is −88.72, but exp is above 0 down to −103.9."""
     low, high = exp_limits(torch.float32)
 
     assert torch.tensor(-103.9).exp() > 0
@@ -155,7 +155,7 @@ def test_exp_reaches_further_down_than_up():
 
 @pytest.mark.misconception("a failure shows as NaN")
 def test_a_row_of_zeros_comes_without_a_warning():
-    """Ten logits of 87 give ten zeros, none of them NaN; one or two such logits are right."""
+    """Ten logits of 87 get ten probabilities of 0, none is NaN; two of 87 do no harm."""
     zeros = torch.full((1, 10), 87.0)
 
     assert not _softmax(zeros).any()

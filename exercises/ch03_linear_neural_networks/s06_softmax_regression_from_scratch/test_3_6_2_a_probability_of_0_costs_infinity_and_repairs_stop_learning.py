@@ -17,7 +17,7 @@ power overflows, and softmax gives (1, 0).  If class 2 is the right one,
 One such row makes the mean loss of its batch ∞, and the next step makes all weights NaN.
 
 The usual repairs hide this.  −log(p + ε) has p / (p + ε) times the gradient of −log p, and
-−log max(p, ε) has the gradient 0 where p < ε: from its worst mistakes a model learns nothing.
+−log max(p, ε) has the gradient 0 where p < ε: the worst mistakes teach next to nothing.
 
 Why
 ---
@@ -89,7 +89,7 @@ def test_a_probability_of_0_costs_infinity_and_makes_the_gradient_nan():
 
 @pytest.mark.subnormal
 def test_below_the_least_positive_number_there_is_only_0():
-    """It is 1.4 · 10⁻⁴⁵ in float32: p is 0 from a difference of 104 between the logits on."""
+    """Half of 1.4 · 10⁻⁴⁵ is 0 in float32, and so is p if its logit is 104 below the other."""
     least = torch.tensor(1.4e-45)
 
     assert least / 2 == 0 < least
@@ -126,12 +126,14 @@ def test_a_constant_leaves_a_share_of_the_gradient(torch_rng, epsilon):
     np.testing.assert_allclose(repaired, share[:, None] * right, rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.misconception("clip the probability, or add a small constant")
+@pytest.mark.misconception(
+    "clip the probability, or add a small constant", source="pandalabme's solutions, 3.6.2"
+)
 @pytest.mark.parametrize("repair", ["−log(p + 10⁻⁹)", "−log max(p, 10⁻⁹)"])
 def test_a_repaired_logarithm_stops_learning_where_it_is_most_wrong(repair):
-    """Forty steps of rate 1 from (50, 0) leave its loss at 20.72; by −log p it gets below 0.1.
+    """With 10⁻⁹, forty steps of rate 1 from the logits (50, 0) leave the loss at 20.72.
 
-    pandalabme's manual gives either repair, here with 10⁻⁹.
+    With the right gradient it gets below 0.1.
     """
     after = {}
     for way in ("right", repair):
@@ -146,12 +148,12 @@ def test_a_repaired_logarithm_stops_learning_where_it_is_most_wrong(repair):
     assert after["right"] < 0.1
 
 
-@pytest.mark.misconception("samples of probability 0 can be left out")
+@pytest.mark.misconception(
+    "samples of probability 0 can be left out",
+    source="datawhalechina's solutions manual, 3.6.2",
+)
 def test_without_its_worst_mistakes_a_model_looks_perfect():
-    """Of two sure answers, one right and one wrong, the mean loss is 60, and 0 without it.
-
-    datawhalechina's manual says that such samples are ignored in practice.
-    """
+    """Two rows (60, −60), one right and one wrong, have the mean loss 60; the first alone 0."""
     logits, y = torch.tensor([[60.0, -60.0]] * 2), torch.tensor([0, 1])
     P = torch.softmax(logits, dim=1)
 

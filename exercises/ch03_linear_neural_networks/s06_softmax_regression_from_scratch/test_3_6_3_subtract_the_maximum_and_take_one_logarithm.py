@@ -94,7 +94,7 @@ def test_loss_and_gradient_are_right_where_the_literal_way_fails(row, label, los
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, -1e3, 1e6, 2.0**23])
 def test_a_number_added_to_all_logits_changes_nothing(offset):
-    """Log p for (0, 2, −4), by hand, is met within 10⁻⁶, also if 10⁶ is added to all three."""
+    """For logits (0, 2, −4), log p is right within 10⁻⁶, also if 10⁶ is added to all three."""
     differences = [0, 2, -4]
     total = sum(map(math.exp, differences))
     by_hand = [difference - math.log(total) for difference in differences]
@@ -109,7 +109,7 @@ def test_a_number_added_to_all_logits_changes_nothing(offset):
 
 @pytest.mark.seeds(3)
 def test_the_gradient_is_p_minus_the_one_hot_label(torch_rng):
-    """For 50 random rows of 7 logits, with p by softmax as it is defined."""
+    """For 50 random rows of 7 logits the gradient is p − y, p by the definition of softmax."""
     logits = 10 * torch.randn(50, 7, generator=torch_rng, dtype=torch.float64)
     y = torch.randint(7, (50,), generator=torch_rng)
     P = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
@@ -121,7 +121,7 @@ def test_the_gradient_is_p_minus_the_one_hot_label(torch_rng):
 
 @pytest.mark.misconception("it is enough to subtract the maximum")
 def test_the_shift_alone_mends_softmax_but_not_the_logarithm():
-    """At (1000, 1000) it is right, but at (104, 0) the loss of class 2 is ∞ instead of 104."""
+    """If only the maximum is subtracted, (1000, 1000) costs log 2, but (104, 0) costs ∞."""
     logits, y = torch.tensor([[1000.0, 1000.0], [104.0, 0.0]]), torch.tensor([1, 1])
 
     assert _only_shifted(logits, y).tolist() == pytest.approx([math.log(2), math.inf])

@@ -1,4 +1,4 @@
-"""3.6.4 — The most probable label is the best answer only if all errors cost the same.
+"""3.6.4 — The most probable label is always best only if all errors cost the same.
 
 Question
 --------
@@ -20,7 +20,7 @@ so the patient should be treated.  In general, choose the action a with the leas
 
     p > c_FP / (c_FP + c_FN)
 
-for the costs `c_FP` and `c_FN` of the two errors.  Only if they are equal is this p > 1/2.
+for the costs `c_FP` and `c_FN` of the two errors.  This is p > 1/2 only if the two are equal.
 
 Why
 ---
@@ -74,7 +74,7 @@ def _cost(false_positive, false_negative):
 
 
 def test_a_patient_who_is_probably_healthy_is_treated():
-    """At p = 300/2297 and a cost ratio of 10 treating costs 0.87, leaving 1.31."""
+    """If p = 300/2297 and a miss costs 10, treating costs 0.87 on average, and leaving 1.31."""
     expected = (_cost(1, 10) @ _two(_P)).tolist()
 
     assert round(_P, 2) == 0.13
@@ -86,14 +86,14 @@ def test_a_patient_who_is_probably_healthy_is_treated():
 
 @pytest.mark.parametrize(("ratio", "action"), [(1, _LEAVE), (6.65, _LEAVE), (6.66, _TREAT)])
 def test_the_patient_is_treated_if_a_miss_costs_6_66_needless_treatments(ratio, action):
-    """Of 2297 such patients 1997 are healthy, 300 ill: the limit is 1997/300, some 6.66."""
+    """Of 2297 who test positive, 300 are ill: one treats if a miss costs over 1997/300."""
     assert decide(_two(_P), _cost(1, ratio)) == action
     assert (threshold(1, ratio) < _P) == (action == _TREAT)
     assert threshold(300, 1997) == pytest.approx(_P, rel=1e-14, abs=0)
 
 
 def test_the_threshold_is_where_both_actions_cost_the_same():
-    """For costs from 1 to 9, one treats at 0.001 above it, and leaves at 0.001 below."""
+    """For costs of 1 to 9, one treats at 0.001 above the threshold, and not at 0.001 below."""
     for false_positive, false_negative in product(range(1, 10), repeat=2):
         cost = _cost(false_positive, false_negative)
         p = threshold(false_positive, false_negative)
@@ -104,7 +104,7 @@ def test_the_threshold_is_where_both_actions_cost_the_same():
 
 
 def test_only_equal_costs_make_the_most_probable_label_always_right():
-    """Of the 4096 tables for 3 classes with errors of 0 to 3, just 4 do: the equal ones.
+    """Of 4096 tables of costs 0 to 3, the most probable label is best for the 4 equal ones.
 
     Tried at the 99 probabilities in thirteenths that have one most probable class.
     """
@@ -129,7 +129,7 @@ def test_only_equal_costs_make_the_most_probable_label_always_right():
 def test_finding_nobody_is_right_for_9985_of_10000_people():
     """Of 200 000 people 300 are ill and 1997 healthy ones test positive; a miss costs 100.
 
-    To leave all is right for 99.85 %, and costs 30 000; to treat the 2297 costs 1997.
+    To treat nobody is right for 99.85 %, and costs 30 000; to treat the 2297 costs 1997.
     """
     ill, healthy = torch.tensor([300, 0]), torch.tensor([1997, 197_703])  # tested +, −
     actions = [decide(_two(_P), _cost(1, 100)), decide(_two(0.0), _cost(1, 100))]
@@ -142,12 +142,11 @@ def test_finding_nobody_is_right_for_9985_of_10000_people():
     assert healthy[~treated].sum() + ill[treated].sum() < healthy.sum()
 
 
-@pytest.mark.misconception("to miss an illness is a false positive")
+@pytest.mark.misconception(
+    "to miss an illness is a false positive", source="ckyFi9zero's exercises, 3.6.4"
+)
 def test_a_missed_illness_is_a_false_negative():
-    """The wrong answer is "negative"; with the two costs exchanged the patient goes home.
-
-    ckyFi9zero's manual calls the missed illness a false positive.
-    """
+    """The wrong answer is "negative"; with both costs exchanged, the patient is not treated."""
     assert threshold(false_positive=1, false_negative=10) < _P
     assert threshold(false_positive=10, false_negative=1) == pytest.approx(10 / 11)
     assert decide(_two(_P), _cost(10, 1)) == _LEAVE

@@ -15,8 +15,9 @@ Answer
 - **Rare words.**  If the r-th most frequent word has a share ∝ 1/r (Zipf's law), 92 % of the
   50 000 words are not to be found in a text of 10 000.
 
-A cure for the cost is a tree with the words as leaves.  Inner node k has d weights uₖ.  For the
-features h one takes its branch 1 with probability 1/(1 + exp(−uₖᵀh)), otherwise branch 0:
+A cure for the cost is another model: a tree with the words as leaves.  Inner node k has d
+weights uₖ.  For the features h, its branch 1 has the probability 1/(1 + exp(−uₖᵀh)), its branch
+0 the rest:
 
     P(word) = product of the probabilities of the branches from the root to the word
 
@@ -88,7 +89,7 @@ def test_50_000_words_cost_50_000_products_or_16(count_multiplications):
 @pytest.mark.seeds(3)
 @pytest.mark.parametrize("V", [2, 3, 50, 64])
 def test_the_probabilities_of_the_words_add_up_to_1(torch_rng, V):
-    """For random weights and features they do, although no sum over words is formed."""
+    """For random weights and features the probabilities of all words of a tree sum to 1."""
     h, *U = torch.randn(V, 8, generator=torch_rng, dtype=torch.float64)
 
     p = [tree_log_probability(h, torch.stack(U), word).exp().item() for word in range(V)]
@@ -97,12 +98,11 @@ def test_the_probabilities_of_the_words_add_up_to_1(torch_rng, V):
     assert sum(p) == pytest.approx(1, abs=1e-13)
 
 
-@pytest.mark.misconception("a step changes nothing for most words")
+@pytest.mark.misconception(
+    "a step changes nothing for most words", source="pandalabme's solutions, 3.6.5"
+)
 def test_softmax_changes_all_words_and_a_tree_the_nodes_on_the_way():
-    """By softmax all of 1000 words have slopes; in a tree, only the nodes on the way have some.
-
-    pandalabme's manual says that many words get the gradient 0.
-    """
+    """By softmax the weights of all 1000 words get a gradient, in a tree those on the way."""
     h, W = torch.ones(8), torch.zeros(1000, 8, requires_grad=True)
 
     (by_softmax,) = torch.autograd.grad(_log_probability(h, W, 7), W)
@@ -113,12 +113,12 @@ def test_softmax_changes_all_words_and_a_tree_the_nodes_on_the_way():
     assert changed == {node for node, _ in tree_path(7, 1000)}
 
 
-@pytest.mark.misconception("of many words each has a probability near 0: none stands out")
+@pytest.mark.misconception(
+    "of many words each has a probability near 0: none stands out",
+    source="datawhalechina's solutions manual, 3.6.5",
+)
 def test_one_word_of_50_000_can_be_nearly_certain():
-    """A logit of 15 among zeros has p = 0.985; 16 turns of odds e⁸ have p = 0.995.
-
-    datawhalechina's manual says that all come close to 0.
-    """
+    """By softmax a logit of 15 among zeros has p = 0.985; 16 branches of odds e⁸ have 0.995."""
     h, W, U = torch.ones(1), torch.zeros(50_000, 1), torch.zeros(49_999, 1)
     W[123] = 15
     for node, branch in tree_path(123, 50_000):
@@ -152,7 +152,7 @@ def test_the_figure_shows_a_line_and_a_logarithm(save_figure):
     ax = (fig := Figure()).subplots()
     ax.loglog(sizes, sizes, "o-", label="softmax: V")
     ax.loglog(sizes, turns, "s-", label="tree: log₂ V, rounded up")
-    ax.set(title="Softmax takes a product for each word, a tree one for each turn")
+    ax.set(title="Softmax takes a product for each word, a tree one for each branch")
     ax.set(xlabel="words V in the vocabulary", ylabel="products for one word's probability")
     ax.legend(loc="upper left")
 
@@ -168,7 +168,7 @@ def test_the_figure_shows_a_line_and_a_logarithm(save_figure):
     "V", [2**8, *(pytest.param(2**k, marks=pytest.mark.timed_only) for k in (10, 12, 14))]
 )
 def test_with_weights_of_0_all_words_are_as_probable(benchmark, method, V):
-    """Each of V = 2ᵏ words then has the probability 1/V, by softmax and in a tree."""
+    """With weights of 0, each of V = 2ᵏ words has the probability 1/V, by either way."""
     tree = method == "tree"
     call, exponent = (tree_log_probability, 0) if tree else (_log_probability, 1)
     benchmark.extra_info.update(
