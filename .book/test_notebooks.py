@@ -91,7 +91,7 @@ def _changed():
     return set(run.stdout.splitlines())
 
 
-def test_the_notebooks_of_changed_pagesrun(pages):
+def test_the_notebooks_of_changed_pages_run(pages):
     """All of them are run by `.book/run_notebooks.py`."""
     from notebooks import notebook
     from run_notebooks import run
