@@ -105,7 +105,7 @@ def test_the_gradient_is_perpendicular_to_the_contour():
     c, x1 = sp.symbols("c x1", positive=True)
     x2 = sp.log((c - 3 * x1**2) / 5)
 
-    assert sp.simplify(sp.diff(x2, x1) + 6 * x1 / (c - 3 * x1**2)) == 0
+    assert sp.cancel(sp.diff(x2, x1) + 6 * x1 / (c - 3 * x1**2)) == 0
     for level, a in ((4, 1.0), (9, -1.5), (25, 0.5)):
         across = _at(a, math.log((level - 3 * a**2) / 5))
         terms = across[0], across[1] * -6 * a / (level - 3 * a**2)
