@@ -141,6 +141,17 @@ def test_equal_probabilities_vary_most_and_not_least():
     assert total == pytest.approx([2 / 3, 11 / 18, 0], abs=9 * _EPS)
 
 
+@pytest.mark.misconception("softmax is Bernoulli", source="pandalabme's solutions, 3.4.1")
+def test_one_entry_is_bernoulli_and_all_together_are_not():
+    """Entry j has the variance pⱼ(1 − pⱼ); but all add up to 1, so that their sum has none."""
+    p = torch.tensor([1, 2, 3], dtype=torch.float64) / 6
+
+    covariance = one_hot_covariance(p)
+
+    assert _equal(covariance.diagonal(), p * (1 - p))
+    assert covariance.sum().abs() < 20 * _EPS < 0.6 < (p * (1 - p)).sum()
+
+
 @pytest.mark.misconception(
     "positive second derivatives ∂²l/∂oᵢ² prove that l is convex",
     source="pandalabme's solutions, 3.4.1",
