@@ -19,6 +19,10 @@ from pathlib import Path
 
 from orders import ROOT, say
 
+sys.path.insert(0, str(ROOT))
+
+from fixtures.drawings import unsealed
+
 _PROGRAM = """
 import sys, pytest, torch
 torch.set_flush_denormal({flush})
@@ -86,12 +90,9 @@ def unlike(folder):
     return sorted(
         re.match(r"\d+(?:_\d+)*[a-z]?", path.name)[0].replace("_", ".")
         for path in Path(folder).glob("*.svg")
-        if path.name not in committed or _drawing(path) != _drawing(committed[path.name])
+        if path.name not in committed
+        or unsealed(path.read_bytes()) != unsealed(committed[path.name].read_bytes())
     )
-
-
-def _drawing(path):
-    return path.read_bytes().rpartition(b"<!--")[0]
 
 
 def main(words):
