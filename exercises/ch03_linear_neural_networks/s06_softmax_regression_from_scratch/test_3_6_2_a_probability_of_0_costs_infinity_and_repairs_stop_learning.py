@@ -172,7 +172,7 @@ def test_the_figure_shows_the_loss_break_and_the_repairs_flatten_it(save_figure)
     ax = (fig := Figure()).subplots()
     for (way, loss), style in zip(_WAYS.items(), ("C2-", "C0.", "C1-", "k:"), strict=True):
         ax.plot(gaps, [loss(torch.tensor([gap, 0.0])) for gap in gaps], style, label=way)
-    ax.set(title="−log p is ∞ from 104 on; its repairs are flat: nothing is learned")
+    ax.set(title="−log p is ∞ from 104 on; its repairs are flat, and teach next to nothing")
     ax.set(xlabel="logit of the wrong class − logit of the right class", ylabel="loss")
     ax.legend(loc="upper left")
 
