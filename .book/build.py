@@ -9,19 +9,16 @@ Warnings are errors, and nothing is fetched.
 
 import argparse
 import hashlib
-import io
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from documents import documents  # noqa: E402 (found by the line above)
+from catalogues import compiled, renew  # noqa: E402 (found by the line above)
+from documents import documents  # noqa: E402
 from drawings import smaller  # noqa: E402
 from notebooks import notebook_text  # noqa: E402
 from pages import pages_of  # noqa: E402
@@ -90,10 +87,7 @@ def _renew(path, data):
 def _compile_catalogues(folder):
     """Compile the translations; Sphinx does so too late for the book's own words."""
     for path in folder.rglob("*.po"):
-        compiled = io.BytesIO()
-        with path.open("rb") as catalogue:
-            write_mo(compiled, read_po(catalogue))
-        _renew(path.with_suffix(".mo"), compiled.getvalue())
+        _renew(path.with_suffix(".mo"), compiled(path))
 
 
 def _sphinx(out, language, locale):
@@ -116,13 +110,8 @@ def _write_downloads(root, folders):
 
 def renew_catalogues(out):
     """Put every paragraph of the documents into the catalogues, and what has changed anew."""
-    templates = out / ".templates"
     _write_sources(HERE.parent, out / ".sources")
-    command = [sys.executable, "-m", "sphinx", "-b", "gettext", "-q", "-W", "-c", HERE]
-    subprocess.run([*command, out / ".sources", templates], check=True)
-    places = ["-p", templates, "-d", HERE / "locale"]
-    places += [f"-l{name}" for name in LANGUAGES if name != "en"]
-    subprocess.run([sys.executable, "-m", "sphinx_intl", "update", *places], check=True)
+    renew(out / ".sources", out / ".templates")
     return 0
 
 

@@ -1,0 +1,106 @@
+"""What must hold of each translation: the same formulas, numbers and code, terms, punctuation."""
+
+import csv
+import re
+from collections import Counter
+from functools import cache
+
+from catalogues import FOLDER
+from sentences import split
+
+GLOSSARY = FOLDER.parent / "glossary.csv"
+_CODE = re.compile(r"``[^`]+``|`[^`]+`|<?https?://[^\s>]+>?|\{\w+\}")
+_HAN = r"[\u3400-\u9fff]"
+_FULL = "，。；：？！（）“”、《》…—"
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\d])")
+_SIGNS = "=<>≤≥≈≠≲≫≪∼+−±∓·×∖∩∪∝⊥→←⇔↦∈^∇∂∫√ΣΠ∏‖∞½¼⅓ᵀ⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₙ%°"
+
+
+def amiss(english, chinese):
+    """What is wrong with a translation, in sentences; none if nothing is."""
+    yield from _other_code(english, chinese)
+    english, chinese = _without_code(english), _without_code(chinese)
+    yield from _other_signs(english, chinese)
+    yield from _other_terms(english, chinese)
+    yield from _other_punctuation(chinese)
+
+
+def _without_code(text):
+    """The text with a letter in the place of each piece of code or link."""
+    return _CODE.sub("C", text)
+
+
+def _other_code(english, chinese):
+    ours, theirs = (Counter(_CODE.findall(text)) for text in (english, chinese))
+    if ours != theirs:
+        yield f"code or links differ: {_difference(ours, theirs)}"
+
+
+def _other_signs(english, chinese):
+    """Formulas are the same; no number and no mathematical sign is missing, none is new."""
+    for name, found in {"numbers": _numbers, "signs": _signs, "formulas": _formulas}.items():
+        ours, theirs = found(english), found(chinese)
+        if ours - theirs or set(theirs) - set(ours):
+            yield f"{name} differ: {_difference(ours, theirs)}"
+
+
+def _numbers(text):
+    return Counter(_NUMBER.findall(text))
+
+
+def _signs(text):
+    return Counter(sign for sign in text if sign in _SIGNS)
+
+
+def _formulas(text):
+    found = (formula.replace(" ", "") for is_formula, formula in split(text) if is_formula)
+    return {formula for formula in found if re.search(r"[=/²ᵀᵢ₂≥]", formula)}
+
+
+def _difference(ours, theirs):
+    missing, new = sorted(ours - theirs), sorted(set(theirs) - set(ours))
+    return f"missing {missing}, new {new}"
+
+
+@cache
+def glossary():
+    """The terms: pairs of a pattern of the English word and its Chinese words.
+
+    The longest come first, since "learning rate" is one term.  Where an English word means two
+    things, as "weight" does, Chinese has one word for each.
+    """
+    with GLOSSARY.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows.sort(key=lambda row: -len(row["english"]))
+    return [
+        (
+            re.compile(rf"(?<![\w-])(?:{row['english'].replace('/', '|')})(?:e?s)?(?![\w-])", re.I),
+            row["english"],
+            row["chinese"].split("|"),
+        )
+        for row in rows
+    ]
+
+
+def _other_terms(english, chinese):
+    for pattern, term, words in glossary():
+        english, count = pattern.subn(" ", english)
+        if count and not any(word in chinese for word in words):
+            yield f"“{term}” is {' or '.join(words)}"
+
+
+def _other_punctuation(chinese):
+    """Chinese signs between Chinese words; a blank between Chinese and Latin, none else."""
+    text = chinese.replace("*", "").replace("_", "")
+    for pattern, told in {
+        rf"(?:{_HAN}|[”）]) ?[,;:?!](?= |$|{_HAN})": "a half-width sign after Chinese",
+        rf"{_HAN}\.(?= |$|{_HAN})": "a half-width full stop",
+        rf"\((?=[^()]*{_HAN})|{_HAN} ?\([^()]*{_HAN}": "half-width parentheses around Chinese",
+        rf"(?<!  ){_HAN} {_HAN}": "a blank between Chinese words",
+        rf"{_HAN}[A-Za-zα-ωΑ-Ω0-9−√∇‖]|[A-Za-zα-ωΑ-Ω0-9%²ᵀ‖]{_HAN}": "no blank between Chinese and Latin",
+        r"(?<=[，。；：？！、（“]) +|  ?(?=[，。；：？！、）”])": "a blank beside a full-width sign",
+        r"[\"']": "straight quotation marks",
+    }.items():
+        if found := re.search(pattern, text):
+            start = max(found.start() - 6, 0)
+            yield f"{told}: …{text[start : found.end() + 6]}…"
