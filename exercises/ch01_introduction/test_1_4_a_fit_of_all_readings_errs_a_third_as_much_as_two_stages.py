@@ -16,9 +16,11 @@ What are ω, which says how fast it swings, and γ, which says how fast it dies 
 
 - Two stages, as in the textbook: find zeros and peaks, then compute ω and γ from them.
 - End to end: simulate the readings; adjust ω, γ and the start of the swing all together, until
-  the simulation is as near to the readings as it can be.  Typical errors (root mean squares):
+  the simulation is as near to the readings as it can be.
 
-    in units of the least that the noise allows     two stages    end to end
+Typical errors (root mean squares), in units of the least that the noise allows:
+
+                                                     two stages    end to end
     ω = 2/s                                           ω     γ       ω     γ
     γ = 0.1/s, height 1, 120 readings                3.5   3.9     1.0   1.0
     γ = 0.1/s, height 2, 120 readings                3.5   3.9     1.0   1.0
@@ -203,11 +205,11 @@ def test_zeros_and_peaks_by_hand():
 @pytest.mark.seeds(3)
 def test_the_fit_gives_the_least_squares_of_the_exact_solution(rng):
     """From guesses with ω 10 % off, γ 0 or doubled, the fit ends where SciPy's search does."""
-    truth, times = np.array([3, 0.2, -0.5, 1]), 0.05 * np.arange(150)
+    truth, times = np.array([3, 0.2, -0.5, 1]), 0.05 * np.arange(100)
     guesses = np.array([[[2.7, 0], [2.7, 0.4]], [[3.3, 0], [3.3, 0.4]]])
-    record = _exact(truth, times) + 0.05 * rng.standard_normal(150)
+    record = _exact(truth, times) + 0.05 * rng.standard_normal(100)
 
-    theta = end_to_end(np.tile(record, (2, 2, 1)), 0.05, guesses, 9)
+    theta = end_to_end(np.tile(record, (2, 2, 1)), 0.05, guesses, 7)
 
     expected = least_squares(lambda theta: _exact(theta, times) - record, truth)
     assert expected.success

@@ -179,7 +179,9 @@ def _loop(X, y, w):
 
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.benchmark(group="3.3.3 What do gradients cost, of n rows at once or of each?")
-@pytest.mark.parametrize("n", [64, 128, 256, 512])
+@pytest.mark.parametrize(
+    "n", [64, *(pytest.param(n, marks=pytest.mark.timed_only) for n in (128, 256, 512))]
+)
 @pytest.mark.parametrize("way", [_at_once, _loop])
 def test_the_mean_of_gradients_is_the_gradient_of_the_mean(benchmark, torch_rng, way, n):
     """One pass backward for all rows, and one for each of n rows, give the closed form."""

@@ -182,7 +182,9 @@ def test_the_figure_shows_the_operations_of_an_epoch(save_figure, torch_rng):
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.benchmark(group="3.5.2 How much faster is it to fetch 256 images at once?")
 @pytest.mark.parametrize("method", ["loader", "batches"])
-@pytest.mark.parametrize("n", [256, 512, 1024, 2048])
+@pytest.mark.parametrize(
+    "n", [256, *(pytest.param(n, marks=pytest.mark.timed_only) for n in (512, 1024, 2048))]
+)
 def test_an_epoch_has_the_labels_of_all_images(benchmark, torch_rng, method, n):
     """In each way the labels of n images add up to those of all."""
     X, y = _data(n)

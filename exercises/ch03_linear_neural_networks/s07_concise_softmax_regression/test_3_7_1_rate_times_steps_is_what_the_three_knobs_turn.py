@@ -69,7 +69,8 @@ def _path(sample, batch, rate, steps, generator):
         for rows in torch.randperm(len(X), generator=generator).split(batch):
             part = X[rows]
             residual = (part @ path[-1]).softmax(dim=1) - Y[rows]
-            path.append(path[-1] - rate / len(rows) * part.T @ residual)
+            slope = (residual.T @ part).T / len(rows)  # partᵀ residual, in the faster order
+            path.append(path[-1] - rate * slope)
     return path[: steps + 1]
 
 
