@@ -54,11 +54,11 @@ def expected_error(n, sigma):
     return sigma**2 / n
 
 
-_COUNT, _SIGMA = 800, 2.0
+_COUNT, _SIGMA = 600, 2.0
 
 
 def _rods(generator, n):
-    """800 rods: lengths θ from N(0, 1), and n measurements of each with noise of σ = 2."""
+    """600 rods: lengths θ from N(0, 1), and n measurements of each with noise of σ = 2."""
     theta = torch.randn(_COUNT, generator=generator, dtype=torch.float64)
     noise = torch.randn(_COUNT, n, generator=generator, dtype=torch.float64)
     return theta, theta[:, None] + _SIGMA * noise
@@ -172,7 +172,8 @@ def test_the_figure_shows_what_more_data_are_worth(save_figure, torch_rng):
     ax.legend(loc="lower left")
 
     _, _, dots, squares, cross = (line.get_ydata() for line in ax.lines)
-    assert dots == pytest.approx([expected_error(n, 2) for n in sizes], rel=0.15, abs=0)
+    # A mean of 600 squares scatters by √(2/600) = 5.8 %, and four times that is 0.23.
+    assert dots == pytest.approx([expected_error(n, 2) for n in sizes], rel=0.23, abs=0)
     assert all(b < a for a, b in zip(dots, squares, strict=True))
     assert cross[0] == pytest.approx(cross[1], rel=1e-9, abs=0)
     save_figure(fig)

@@ -113,7 +113,7 @@ def test_equal_units_move_together(activation):
 @pytest.mark.seeds(3)
 def test_random_units_learn_what_equal_ones_can_not(activation, torch_rng):
     """From the random start W gets rank 2, and the loss below the least for equal units."""
-    end = _train(random_start(8, 2, torch_rng), activation, 80)[-1]
+    end = _train(random_start(8, 2, torch_rng), activation, 120)[-1]
 
     assert torch.linalg.matrix_rank(end[0], rtol=1e-3) == 2
     assert _loss(end, activation) < _least_loss_of_equal_units()
@@ -153,7 +153,7 @@ def test_the_figure_shows_what_each_start_learns(save_figure, torch_rng):
     fig = Figure(figsize=(6.4, 3.1), layout="constrained")
     left, right = fig.subplots(1, 2)
     for (name, start), marker in zip(starts.items(), "sDo", strict=True):
-        path = _train(start, torch.tanh, 80)
+        path = _train(start, torch.tanh, 120)
         left.plot([_loss(parameters, torch.tanh) for parameters in path], label=name)
         right.plot(*path[-1][0].T, marker, label=name)
     left.axhline(_least_loss_of_equal_units(), color="black", ls=":", label="equal: best")

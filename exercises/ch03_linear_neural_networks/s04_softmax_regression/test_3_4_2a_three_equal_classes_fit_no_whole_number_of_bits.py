@@ -85,7 +85,7 @@ def test_no_lengths_that_satisfy_the_inequality_are_shorter(words):
     possible = [
         sum(lengths)
         for lengths in combinations_with_replacement(range(6), words)
-        if _share(lengths) <= 1
+        if sum(2 ** (5 - length) for length in lengths) <= 2**5
     ]
 
     assert sum(prefix_code_lengths(words)) == min(possible)
