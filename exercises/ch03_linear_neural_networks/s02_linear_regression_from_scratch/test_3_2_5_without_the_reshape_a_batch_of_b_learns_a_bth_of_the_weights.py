@@ -68,8 +68,8 @@ def limit_without_reshape(w, b, batch):
 _TRUTHS = dict.fromkeys((1, 4, 10), ((2.0, -3.4), 4.2)) | {2: ((1.0, 0.5), -3.0)}
 
 
-def _train(generator, w, b, batch, runs=100, steps=120, rate=0.15):
-    """The means over the last 60 steps of SGD without the reshape, (runs, 3): w and b."""
+def _train(generator, w, b, batch, runs=100, steps=90, rate=0.15):
+    """The means over the last 30 steps of SGD without the reshape, (runs, 3): w and b."""
     truth = torch.tensor([*w, b], dtype=torch.float64)
     v = torch.zeros(runs, 3, 1, dtype=torch.float64)
     total = 0
@@ -81,7 +81,7 @@ def _train(generator, w, b, batch, runs=100, steps=120, rate=0.15):
         differences = outputs - y[:, None]  # (runs, B, 1) and (runs, 1, B)
         assert differences.shape == (runs, batch, batch)
         v = v - rate * X.mT @ differences.mean(2, keepdim=True) / batch
-        total = total + v * (step >= steps - 60) / 60
+        total = total + v * (step >= steps - 30) / 30
     return total[..., 0]
 
 
