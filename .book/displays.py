@@ -6,16 +6,20 @@ from html import escape
 from maths import FUNCTIONS, SCRIPTS, mathml
 from sentences import sentence
 
-# Signs of code: a call, a power of Python's, a product by @, a comparison, a drawn matrix, a
-# keyword, an index, columns of digits.
+# Signs of code: a call, a text, a power of Python's, a product by @, a comparison, a drawn
+# matrix, a keyword, an index, columns of digits.
 _CODE = re.compile(
     r"\w\.\w+\(|\*\*|@|==|[⎡⎢⎣]|\b[a-z]+\(\w+=|\. \.|\w\[\w|\b\d+ {1,2}\d{1,2}\b|\b\w+\.\w+ ="
+    r'|\w\("'
 )
+
+_WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uff60]")
+"""A character two columns wide; while columns are looked for, an empty one follows it."""
 
 
 def display(block):
     """The `block` as HTML: code as it stands, columns as a table, formulas typeset."""
-    lines = [line for line in block.splitlines() if line.strip()]
+    lines = [_WIDE.sub(r"\g<0>\0", line) for line in block.splitlines() if line.strip()]
     if is_code(block):
         return f"<pre>{escape(block)}</pre>"
     rows = [list(_cells(line)) for line in lines]
@@ -48,11 +52,14 @@ def cells_of(block):
 
 def cell(text):
     """One formula, or words with formulas in them, as HTML."""
+    text = text.replace("\0", "")
     return mathml(text, display=True) if is_formula(text) else sentence(text)
 
 
 def is_formula(text):
-    """Whether a cell is a formula as a whole: more signs than words."""
+    """Whether a cell is a formula as a whole: more signs than words, and none in Chinese."""
+    if _WIDE.search(text):
+        return False
     words = re.findall(r"[A-Za-z]{3,}", text)
     signs = re.findall(rf"[^\w\s,.]|[{SCRIPTS}]", text)
     return len(set(words) - FUNCTIONS) <= 3 and len(words) < len(signs)

@@ -135,13 +135,14 @@ class Page:
         """The sentence that a test's name is: "Chebyshev's steps attain the bound"."""
         words = [self._spelled(word) for word in name.split("_")[1:]]
         text = re.sub(r" (s|t)\b", r"'\1", " ".join(words))
-        text = re.sub(r"(\d+) (\d+)", self._decimal, text)
+        text = re.sub(r"(\d+) (\d+)", self._number, text)
+        text = re.sub(r"(\d) percent\b", r"\1 %", text)
         return text[0].upper() + text[1:]
 
-    def _decimal(self, numbers):
-        """Two numbers of a test's name, as one with a point if the page has that."""
-        decimal = f"{numbers[1]}.{numbers[2]}"
-        return decimal if decimal in " ".join(self._texts) else numbers[0]
+    def _number(self, parts):
+        """Two numbers of a test's name, as one with a point or a slash if the page has that."""
+        whole = (f"{parts[1]}.{parts[2]}", f"{parts[1]}/{parts[2]}")
+        return next((number for number in whole if number in " ".join(self._texts)), parts[0])
 
     def _spelled(self, word):
         """A word of a test's name as the page spells it within sentences: `NaN`, `Hessian`."""

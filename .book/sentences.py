@@ -15,7 +15,7 @@ _FOLLOWING = tuple(",.;:?)”’")
 _PART = re.compile(
     rf"""(?P<function>(?:{"|".join(FUNCTIONS | OPERATORS)})
         (?=[(₀-₉|]|[ ]?[|‖√(]|[ ][A-Za-z](?!\w)))
-    | (?P<word>[^\W\d_½¼⅓{SCRIPTS}α-ωΑ-Ωℝ]{{2,}}(?:['’-][^\W\d]+)*
+    | (?P<word>[^\W\d_½¼⅓{SCRIPTS}α-ωΑ-Ωℝ]{{2,}}(?:\d{{2}}\b|(?:['’-][^\W\d]+)*)
         |[A-Za-zα-ω](?=['’][a-z]|-[a-z]))
     | (?P<atom>[A-Za-zα-ωΑ-Ωℝℓ][\u0302\u0303\u0304]?|\d+(?:\.\d+)?|[½¼⅓∞…%])
     | (?P<script>[{SCRIPTS}]+|(?<=\w)\*|_[A-Za-z]+|\^)
@@ -109,7 +109,9 @@ def _joins(run, i, text):
 
 
 def _is_article(token, text):
-    """Whether it is the word "a", or "A" or "I" at the start of a sentence."""
+    """Whether it is the word "a", or "A" or "I" at the start of a sentence: not in Chinese."""
+    if re.match(r"\s?[\u3400-\u9fff，。；：]", text[token[2] + 1 :]):
+        return False
     starts = re.search(r"(?:^|[.:;?!“(—])\s*$", text[: token[2]])
     return token[1] == "a" or (token[1] in "AI" and starts is not None)
 

@@ -1,4 +1,4 @@
-"""What must hold of each translation: the same formulas, numbers and code, terms, punctuation."""
+"""What must hold of a translation: the same formulas, numbers and code, terms, punctuation."""
 
 import csv
 import re
@@ -6,12 +6,13 @@ from collections import Counter
 from functools import cache
 
 from catalogues import FOLDER
+from displays import is_code
 from sentences import split
 
 GLOSSARY = FOLDER.parent / "glossary.csv"
 _CODE = re.compile(r"``[^`]+``|`[^`]+`|<?https?://[^\s>]+>?|\{\w+\}")
 _HAN = r"[\u3400-\u9fff]"
-_FULL = "，。；：？！（）“”、《》…—"
+_LATIN = "A-Za-zα-ωΑ-Ω0-9"
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\d])")
 _SIGNS = "=<>≤≥≈≠≲≫≪∼+−±∓·×∖∩∪∝⊥→←⇔↦∈^∇∂∫√ΣΠ∏‖∞½¼⅓ᵀ⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₙ%°"
 
@@ -19,6 +20,8 @@ _SIGNS = "=<>≤≥≈≠≲≫≪∼+−±∓·×∖∩∪∝⊥→←⇔↦∈
 def amiss(english, chinese):
     """What is wrong with a translation, in sentences; none if nothing is."""
     yield from _other_code(english, chinese)
+    if is_code(english):
+        return
     english, chinese = _without_code(english), _without_code(chinese)
     yield from _other_signs(english, chinese)
     yield from _other_terms(english, chinese)
@@ -45,6 +48,8 @@ def _other_signs(english, chinese):
 
 
 def _numbers(text):
+    """The numbers of a text; a million is a hundred times 万."""
+    text = re.sub(r"([\d.]+) million", lambda part: f"{100 * float(part[1]):g} 万", text)
     return Counter(_NUMBER.findall(text))
 
 
@@ -74,12 +79,19 @@ def glossary():
     rows.sort(key=lambda row: -len(row["english"]))
     return [
         (
-            re.compile(rf"(?<![\w-])(?:{row['english'].replace('/', '|')})(?:e?s)?(?![\w-])", re.I),
+            re.compile(
+                rf"(?<![\w-])(?:{row['english'].replace('/', '|')})(?:e?s)?(?![\w-])", re.I
+            ),
             row["english"],
             row["chinese"].split("|"),
         )
         for row in rows
     ]
+
+
+def _either(forms):
+    """A pattern of the forms of a word that a slash parts: `matrix/matrices`."""
+    return forms.replace("/", "|")
 
 
 def _other_terms(english, chinese):
@@ -89,18 +101,21 @@ def _other_terms(english, chinese):
             yield f"“{term}” is {' or '.join(words)}"
 
 
+_PUNCTUATION = {
+    rf"(?:{_HAN}|[”）]) ?[,;:?!](?= |$|{_HAN})": "a half-width sign after Chinese",
+    rf"{_HAN}\.(?= |$|{_HAN})": "a half-width full stop",
+    rf"\((?=[^()]*{_HAN})|{_HAN} ?\([^()]*{_HAN}": "half-width parentheses around Chinese",
+    rf"(?<!  ){_HAN} {_HAN}": "a blank between Chinese words",
+    rf"{_HAN}[{_LATIN}−√∇‖]|[{_LATIN}%²ᵀ‖]{_HAN}": "no blank beside Latin",
+    r"(?<=[，。；：？！、（“]) +|  ?(?=[，。；：？！、）”])": "a blank beside a full-width sign",
+    r"[\"']": "straight quotation marks",
+}
+
+
 def _other_punctuation(chinese):
     """Chinese signs between Chinese words; a blank between Chinese and Latin, none else."""
-    text = chinese.replace("*", "").replace("_", "")
-    for pattern, told in {
-        rf"(?:{_HAN}|[”）]) ?[,;:?!](?= |$|{_HAN})": "a half-width sign after Chinese",
-        rf"{_HAN}\.(?= |$|{_HAN})": "a half-width full stop",
-        rf"\((?=[^()]*{_HAN})|{_HAN} ?\([^()]*{_HAN}": "half-width parentheses around Chinese",
-        rf"(?<!  ){_HAN} {_HAN}": "a blank between Chinese words",
-        rf"{_HAN}[A-Za-zα-ωΑ-Ω0-9−√∇‖]|[A-Za-zα-ωΑ-Ω0-9%²ᵀ‖]{_HAN}": "no blank between Chinese and Latin",
-        r"(?<=[，。；：？！、（“]) +|  ?(?=[，。；：？！、）”])": "a blank beside a full-width sign",
-        r"[\"']": "straight quotation marks",
-    }.items():
+    text = re.sub("[*_]", "", chinese)
+    for pattern, told in _PUNCTUATION.items():
         if found := re.search(pattern, text):
             start = max(found.start() - 6, 0)
             yield f"{told}: …{text[start : found.end() + 6]}…"

@@ -153,7 +153,7 @@ def _measured(gamma, height, count, seed):
 
 @pytest.mark.parametrize("key", _TABLE)
 def test_two_stages_err_three_to_four_times_as_much_as_they_must(key, seed):
-    """The errors of two stages are the table's multiples of the bound, 2.7 to 4.0, within 1."""
+    """In units of the bound, the errors of two stages are the table's, 2.7 to 4.0, within 1."""
     line = _measured(*key, seed)
 
     multiples = _rms(line.rough.reshape(-1, 2)) / line.bound

@@ -18,7 +18,7 @@ The book's table with a fifth row, without its `Alley`, becomes
 
     [[3, 127500], [2, 106000], [4, 178100], [3, 140000], [3, 122000]]
 
-where the first and the fourth 3 are the mean of the rooms 2, 4 and 3.
+where the 3 of the first and of the fourth row is the mean of the rooms 2, 4 and 3.
 
 Why
 ---

@@ -95,7 +95,10 @@ def test_a_square_matrix_is_divided_the_wrong_way_in_silence():
 
 
 def test_an_entry_is_right_by_luck_only_if_it_is_zero_or_two_sums_agree():
-    """In all 2 × 2 matrices of −1, 0, 1, 2, aᵢⱼ / rⱼ is right just where aᵢⱼ = 0 or rᵢ = rⱼ."""
+    """In 2 × 2 matrices of −1, 0, 1, 2, aᵢⱼ / rⱼ is right just where aᵢⱼ = 0 or rᵢ = rⱼ.
+
+    All were tried whose rᵢ are not 0.
+    """
     for entries in product(range(-1, 3), repeat=4):
         A = torch.tensor(entries, dtype=torch.float64).reshape(2, 2)
         r = A.sum(axis=1)

@@ -25,7 +25,7 @@ change, so a small step s along it has ∇f(x)ᵀs = 0.
 
 In practice
 -----------
-A gradient of 0 in the machine is no proof of a lowest point: in float32 e^x₂ is already
+A gradient of 0 in the machine is no proof of a lowest point: e^x₂ in float32 is already
 rounded to 0 at x₂ = −104.
 
 Hints

@@ -126,7 +126,7 @@ def test_a_second_backward_raises_where_a_tensor_was_saved(name, graph_nodes):
 
 @pytest.mark.parametrize("passes", [1, 2, 5])
 def test_passes_through_one_graph_add_up(passes):
-    """For f = Σx³ k passes through one graph, retained each time, give k · 3x²."""
+    """For f = Σx³, k passes through one graph, retained each time, give k · 3x²."""
     seen = []
 
     def f(x):

@@ -116,7 +116,7 @@ def test_other_numbers_continue_from_a_rounded_posterior():
 
 @pytest.mark.parametrize("length", [0, 1, 2, 3])
 def test_the_order_does_not_matter_and_nothing_seen_is_left_out(length):
-    """After none to three results in any order, both are quotients of joint probabilities."""
+    """After 0 to 3 results in any order, both answers are quotients of joint probabilities."""
     for prior, outcome, *seen in product([0.0015, 0.2], *[_RESULTS] * (1 + length)):
         ill, healthy = _joint(prior, seen)
         share = float(ill / (ill + healthy))

@@ -4,7 +4,7 @@ Question
 --------
 A first HIV test D₁ is positive for all infected people (H = 1) and for 1 % of the healthy
 (H = 0), a second one, D₂, for 98 % and for 3 %; 0.15 % of all people are infected.  After a
-positive D₁ a doctor adds D₂.  D₁ is better in every respect: why not run it twice?
+positive D₁, a doctor adds D₂.  D₁ is better in every respect: why not run it twice?
 <https://zh.d2l.ai/chapter_preliminaries/probability.html>
 
 Answer
@@ -28,8 +28,8 @@ The second positive result of D₁ multiplies the odds infected : healthy by 1/c
 each time; a substance in somebody's blood that misleads D₁ is still there tomorrow.  If one
 healthy person in 4756 has one, and all other errors are independent, c is already 3/98.
 
-That beliefs can be updated test by test ("layered updating") is no reason: D₁ twice can be
-updated test by test as well, with the same result.
+That beliefs can be updated test by test ("layered updating") is no reason.  D₁ twice can be
+updated so as well, and it comes to the same as both results at once.
 
 Hints
 -----

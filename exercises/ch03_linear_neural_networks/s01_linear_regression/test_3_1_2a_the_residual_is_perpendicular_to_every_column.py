@@ -159,7 +159,7 @@ def test_every_step_away_adds_its_square():
 
 @pytest.mark.misconception("for dependent columns the inverse raises")
 def test_the_inverse_of_a_singular_matrix_may_go_through():
-    """For the columns 1/3, 1/7 and their sum, of rank 2, `inv` gives entries above 10¹²."""
+    """For the columns t/3, t²/7 and their sum, of rank 2, `inv` gives entries above 10¹²."""
     t = torch.arange(1.0, 11, dtype=torch.float64)
     X = torch.stack((t / 3, t**2 / 7, t / 3 + t**2 / 7), dim=1)
 

@@ -29,7 +29,7 @@ Units do not matter to QR: κ is that of X with columns of length 1.  (A poor fi
 
 In practice
 -----------
-Name the driver of `lstsq`: "gelsd" knows the rank; the default, "gelsy", has returned random
+Name the driver of `lstsq`: `gelsd` knows the rank; the default, `gelsy`, has returned random
 answers for dependent columns (pytorch issue 71222).
 
 Hints

@@ -26,7 +26,7 @@ and from a negative R descent leads away from R₀.
 
 Autograd gives J, with the slopes of a/(b + x) by a and b as columns.  A step is the linear
 regression of the residuals on J; repeat until it is 0 (Gauss, Newton).  The start is the
-linear regression xX = a − bX.  The squared errors of a and b are the diagonal of
+linear regression xX = a − bX.  The standard errors of a and b, squared, are the diagonal of
 Σ residual² / (8 − 2) times the inverse of JᵀJ.
 
 Hints

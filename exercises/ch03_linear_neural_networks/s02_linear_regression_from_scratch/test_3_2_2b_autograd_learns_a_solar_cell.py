@@ -14,7 +14,7 @@ English edition: 3.4.2 <https://d2l.ai/chapter_linear-regression/linear-regressi
 
 Answer
 ------
-The residuals have the least root mean square, 0.986 mA, at (± one standard error)
+The residuals have the least root mean square, 0.986 mA, at these numbers ± standard errors:
 
     I_ph  0.7608 ± 0.0004 A       n      1.481 ± 0.011        R_sh  54 ± 5 Ω
     I_s   0.32 ± 0.04 µA          R_s    36.4 ± 0.5 mΩ
@@ -25,7 +25,7 @@ the Jacobian J, the slopes by all five; regress the residuals on J, and move n a
 
 Why
 ---
-The squared errors are the diagonal of Σ residual²/(26 − 5) times the inverse of JᵀJ.
+The standard errors, squared, are the diagonal of Σ residual²/(26 − 5) times (JᵀJ)⁻¹.
 More I_s and a larger n almost cancel each other: their errors have the correlation 0.99995.  So
 the curve misses by 0.13 % of its height, and yet I_s is uncertain by 11 % and R_sh by 9.5 %.
 

@@ -2,7 +2,7 @@
 
 Question
 --------
-By Planck's law a black body of temperature T radiates, per unit of frequency f,
+By Planck's law a black body of temperature T radiates at frequency f, per unit of it,
 
     B(f, T) = (2hf³/c²) / (exp(hf/(kT)) − 1)
 

@@ -19,7 +19,7 @@ give 27 and 18.  Three troubles are left (and the cost, for which see 2.5.1):
 
 - **No formula.**  `multi_margin_loss`, a loss of classifiers, has only a first derivative in
   torch.  Take a difference of slopes, (f′(x + h) − f′(x − h)) / 2h, or write the loss out.
-- **Not finite.**  x^1.5 has the slope 0 at 0, but no second derivative.  Move the point.
+- **Not finite.**  At 0, x^1.5 has the slope 0, but an infinite second derivative.  Move away.
 - **Wrong in silence.**  A hand-written backward pass may return a finished number, which
   autograd takes for a constant.  Compare with the difference.
 

@@ -24,9 +24,9 @@ that rate, 1.47, it is 1: there nothing falls any more, and beyond the mean loss
 
 Why
 ---
-Call δ the error of (w, b), z = (x₁, x₂, 1) a row.  With features of mean 0 and variance 1 the
+Let δ be the error of (w, b) and z = (x₁, x₂, 1).  With features of mean 0 and variance 1 the
 average slope is δ itself, so an endless batch gives (1 − η)δ: a factor (1 − η)².  A batch adds
-the variance of its slope, η²/B times E[|z|²(z·δ)²] − |δ|².  For normal x₁, x₂ this mean is
+the variance of its slope, (E[|z|²(z·δ)²] − |δ|²) η²/B.  For normal x₁, x₂ the mean E[…] is
 5|δw|² + 3δb², or 4.56 |δ|² for the mixture of the two that the steps themselves produce.
 
 Hints

@@ -184,7 +184,7 @@ def _loop(X, y, w):
 )
 @pytest.mark.parametrize("way", [_at_once, _loop])
 def test_the_mean_of_gradients_is_the_gradient_of_the_mean(benchmark, torch_rng, way, n):
-    """One pass backward for all rows, and one for each of n rows, give the closed form."""
+    """One pass backward for all rows, and the mean of one for each, give the closed form."""
     X, y = (torch.randn(s, generator=torch_rng, dtype=torch.float64) for s in ((n, 8), (n,)))
     told = ("loop", "n passes", 1) if way is _loop else ("at once", "a few calls", 0)
     benchmark.extra_info.update(method=told[0], reason=told[1], exponent=told[2], size=n)

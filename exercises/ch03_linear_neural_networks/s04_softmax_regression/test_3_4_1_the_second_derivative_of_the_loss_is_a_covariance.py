@@ -157,7 +157,7 @@ def test_one_entry_is_bernoulli_and_all_together_are_not():
     source="pandalabme's solutions, 3.4.1",
 )
 def test_a_positive_diagonal_proves_nothing():
-    """x² + y² − 4xy has the diagonal (2, 2) but bends down along (1, 1); the loss does not."""
+    """x² + y² − 4xy has 2 on the diagonal but bends down along (1, 1); the loss does not."""
     saddle = torch.tensor([[2.0, -4], [-4, 2]], dtype=torch.float64)
 
     assert saddle.sum() == -4  # vᵀHv for v = (1, 1)

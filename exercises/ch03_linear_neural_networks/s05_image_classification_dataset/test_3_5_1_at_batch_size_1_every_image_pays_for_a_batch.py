@@ -182,7 +182,7 @@ def test_the_figure_shows_that_an_image_pays_for_a_share_of_its_batch(save_figur
 @pytest.mark.benchmark(group="3.5.1 How long is an epoch of 256 images, read by B at a time?")
 @pytest.mark.parametrize("batch", [1, 4, 16, 64, 256])
 def test_an_epoch_comes_complete(benchmark, batch):
-    """However they are read, the labels of 256 images add up to those of the digits."""
+    """However 256 images are read, their labels add up to the last digits of their numbers."""
     loader = _loader(_Images(256), batch)
     benchmark.extra_info.update(
         method="epoch", size=batch, work=epoch_time(256, batch, 1, 5), reason="n + 5n/B"

@@ -22,8 +22,8 @@ The usual repairs hide this.  −log(p + ε) has p / (p + ε) times the gradient
 Why
 ---
 The least positive number of float32 is 1.4 · 10⁻⁴⁵, and half of it is 0.  So if the logit of
-the right class is 104 below another one, p is 0.  Then autograd multiplies the derivative of
-the logarithm, 1/p = ∞, by those of p, which are 0: NaN.
+the right class is 104 or more below another one, p is 0.  Then autograd multiplies the
+derivative of the logarithm, 1/p = ∞, by those of p, which are 0: NaN.
 The derivative of −log(p + ε) has the factor 1/(p + ε) where that of −log p has 1/p.
 
 Hints

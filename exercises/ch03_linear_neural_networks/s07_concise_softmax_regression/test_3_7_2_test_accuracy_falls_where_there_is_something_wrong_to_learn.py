@@ -178,7 +178,7 @@ def test_at_the_best_stop_the_loss_of_new_examples_is_least(share):
 
 
 def test_the_figure_shows_what_is_learned_when(save_figure, runs):
-    """With wrong labels the test accuracy falls over the steps; each line is of three draws."""
+    """With wrong labels the test accuracy falls over the steps; lines are means of three."""
     fig = Figure(figsize=(6, 3.6))
     ax = fig.subplots()
     cases = {"all right": _RIGHT, "3 of 10 wrong": _WRONG, "… and decay": _DECAY}
