@@ -5,6 +5,7 @@ A plugin that others import stands before them; `evidence` after `solve`, which 
 
 pytest_plugins = [
     "pytester",
+    "fixtures.language",
     "fixtures.answers",
     "fixtures.benchmarks",
     "fixtures.counting",

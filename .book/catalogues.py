@@ -1,10 +1,13 @@
 """The catalogues of translations: kept in step with the documents, counted, compiled.
 
 One file a section, as Sphinx names it; the book's own words are in `book.po`, what pytest says
-in `pytest.po`.  A message is a paragraph, and its key the English text itself.
+in `pytest.po`, what a work sheet says of its functions in `functions.po`.  A message is a
+paragraph, and its key the English text itself.
 """
 
+import ast
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +16,17 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from fixtures.catalogue import exercises_in
 from fixtures.files import write_whole
+from fixtures.language import CATALOGUE, key, paragraphs
+from fixtures.sheets import docstrings
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "locale" / "zh_CN" / "LC_MESSAGES"
-BY_HAND = {"book", "pytest", "sphinx"}
-"""Catalogues whose messages stand in code, not in the documents."""
+BY_HAND = {"book", "sphinx"}
+"""Catalogues whose messages are written into them."""
+FOLLOWING = {"costs", "errors"}
+"""Those that repeat what others have."""
 _HEAD = b"""\
 msgid ""
 msgstr ""
@@ -59,22 +67,61 @@ def renewed(sources, scratch, folder=FOLDER):
     command = [sys.executable, "-m", "sphinx", "-b", "gettext", "-q", "-W", "-c", HERE]
     subprocess.run([*command, sources, scratch], check=True)
     former = catalogues(folder)
-    known = {m.id: m.string for c in former.values() for m in messages(c) if is_translated(m)}
+    known = {
+        message.id: message.string
+        for name, catalogue in former.items()
+        for message in messages(catalogue)
+        if is_translated(message) and name not in FOLLOWING
+    }
+    templates = {path.stem: _read(path) for path in sorted(scratch.glob("*.pot"))}
+    templates |= {"functions": _template(_of_functions()), "pytest": _template(_of_pytest())}
     found = {}
-    for path in sorted(scratch.glob("*.pot")):
-        if path.stem in BY_HAND or not messages(template := _read(path)):
+    for name, template in templates.items():
+        if name in BY_HAND or not messages(template):
             continue
-        catalogue = former.get(path.stem, Catalog(locale="zh_CN"))
+        catalogue = former.get(name, Catalog(locale="zh_CN"))
         catalogue.update(template)
         for message in messages(catalogue):
-            if not is_translated(message) and message.id in known:
-                message.string = known[message.id]
+            follows = name in FOLLOWING or not is_translated(message)
+            if follows and (same := _known(message.id, known)):
+                message.string = same
                 message.flags.discard("fuzzy")
-        found[path.stem] = _text(catalogue)
+        found[name] = text_of(catalogue)
     return found
 
 
-def _text(catalogue):
+def _template(texts):
+    """A catalogue of these texts, each once, without translations."""
+    catalogue = Catalog()
+    for text in dict.fromkeys(texts):
+        catalogue.add(text)
+    return catalogue
+
+
+def _of_functions():
+    """The paragraphs of the docstrings that work sheets have."""
+    for exercise in exercises_in(HERE.parent / "exercises"):
+        for docstring in docstrings(exercise):
+            yield from map(key, paragraphs(docstring))
+
+
+def _of_pytest():
+    """What `said("…")` says in the plugins."""
+    for path in sorted((HERE.parent / "fixtures").glob("[!t]*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "said":
+                yield ast.literal_eval(node.args[0])
+
+
+def _known(english, known):
+    """The translation of the same English, be there the number of an exercise before it."""
+    number, _, rest = english.partition(" ")
+    if english in known or not re.fullmatch(r"[\d.]+", number):
+        return known.get(english)
+    return f"{number} {known[rest]}" if rest in known else None
+
+
+def text_of(catalogue):
     """A catalogue as it is kept: a message a line, nothing that changes by itself."""
     text = io.BytesIO()
     write_po(text, catalogue, width=0, omit_header=True, no_location=True, ignore_obsolete=True)
@@ -89,10 +136,26 @@ def renew(sources, scratch, folder=FOLDER):
             path.unlink()
     for name, text in found.items():
         write_whole(folder / f"{name}.po", text)
+    write_whole(CATALOGUE, for_pytest(folder))
+
+
+def for_pytest(folder=FOLDER):
+    """The compiled catalogue of all that pytest may say, prose in one line."""
+    whole = Catalog(locale="zh_CN")
+    for catalogue in catalogues(folder).values():
+        for message in messages(catalogue):
+            if is_translated(message):
+                block = "\n" in message.id
+                whole.add(message.id if block else " ".join(message.id.split()), message.string)
+    return _compiled(whole)
 
 
 def compiled(path):
     """The catalogue in the file `path` as gettext reads it."""
+    return _compiled(_read(path))
+
+
+def _compiled(catalogue):
     text = io.BytesIO()
-    write_mo(text, _read(path))
+    write_mo(text, catalogue)
     return text.getvalue()

@@ -79,9 +79,7 @@ def glossary():
     rows.sort(key=lambda row: -len(row["english"]))
     return [
         (
-            re.compile(
-                rf"(?<![\w-])(?:{row['english'].replace('/', '|')})(?:e?s)?(?![\w-])", re.I
-            ),
+            re.compile(rf"(?<![\w/-])(?:{_either(row['english'])})(?:e?s)?(?![\w/-])", re.I),
             row["english"],
             row["chinese"].split("|"),
         )
@@ -107,7 +105,7 @@ _PUNCTUATION = {
     rf"\((?=[^()]*{_HAN})|{_HAN} ?\([^()]*{_HAN}": "half-width parentheses around Chinese",
     rf"(?<!  ){_HAN} {_HAN}": "a blank between Chinese words",
     rf"{_HAN}[{_LATIN}−√∇‖]|[{_LATIN}%²ᵀ‖]{_HAN}": "no blank beside Latin",
-    r"(?<=[，。；：？！、（“]) +|  ?(?=[，。；：？！、）”])": "a blank beside a full-width sign",
+    r"(?<=[，。；：？！、（“]) +|  ?(?=[，。；：？！、）”])": "a blank beside a wide sign",
     r"[\"']": "straight quotation marks",
 }
 

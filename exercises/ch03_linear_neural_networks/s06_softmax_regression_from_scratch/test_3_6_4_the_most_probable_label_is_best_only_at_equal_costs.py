@@ -85,9 +85,7 @@ def test_a_patient_who_is_probably_healthy_is_treated():
 
 
 @pytest.mark.parametrize(("ratio", "action"), [(1, _LEAVE), (6.65, _LEAVE), (6.66, _TREAT)])
-def test_the_patient_is_treated_if_a_miss_costs_over_1997_300_treatments(
-    ratio, action
-):
+def test_the_patient_is_treated_if_a_miss_costs_over_1997_300_treatments(ratio, action):
     """Of 2297 who test positive, 300 are ill: one treats if a miss costs over 1997/300."""
     assert decide(_two(_P), _cost(1, ratio)) == action
     assert (threshold(1, ratio) < _P) == (action == _TREAT)
