@@ -1,15 +1,15 @@
 """What the book adds to Sphinx: verdicts that fold, typeset formulas, search in any script."""
 
 import json
-import re
 from html import escape
 from pathlib import Path
 
 from displays import display, has_words
 from docutils import nodes
 from maths import inline
+from retold import retell
 from search import AnyScript
-from sentences import parts
+from sentences import parts, thinly
 from sphinx.addnodes import translatable
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -86,7 +86,10 @@ class FoldDirective(SphinxDirective):
     def run(self):
         """Fold it."""
         summary = Summary("", label=self.name)
-        return [Folded("", summary, *self.parse_content_to_nodes(), classes=[self.name])]
+        folded = Folded("", summary, *self.parse_content_to_nodes(), classes=[self.name])
+        if self.name == "measured":
+            retell(folded)
+        return [folded]
 
 
 class SheetDirective(SphinxDirective):
@@ -108,9 +111,7 @@ class CostDirective(SphinxDirective):
     def run(self):
         """Mark what holds a number, and the charts, whose questions stand above them."""
         content = nodes.container("", *self.parse_content_to_nodes(), classes=["cost"])
-        for node in content.findall(nodes.TextElement):
-            if re.search(r"\d|[°^±]|^(yes|no)$", node.astext()):
-                node["translatable"] = False
+        retell(content)
         for image in content.findall(nodes.image):
             image["alt"] = ""
             image.parent["translatable"] = False
@@ -176,7 +177,7 @@ class Progress(SphinxTransform):
             image.attributes.pop("translated", None)
         for shown in self.document.findall(WordedDisplay):
             if self.config.language != "en":
-                shown["translated"] = shown["text"] != shown["original"]
+                shown["translated"] |= shown["text"] != shown["original"]
 
 
 class Formulas(SphinxPostTransform):
@@ -194,14 +195,16 @@ class Formulas(SphinxPostTransform):
             above = {type(node) for node in _ancestors(text)}
             if above & {nodes.literal, nodes.literal_block, nodes.raw, nodes.thead}:
                 continue
-            found = [] if text.startswith("http") else list(parts(text.replace("\n", " ")))
-            if any(formula for formula, *_ in found):
-                text.parent.replace(text, list(map(_node, found)))
+            if text.startswith("http"):
+                continue
+            text.parent.replace(text, list(map(_node, parts(text.replace("\n", " ")))))
 
 
 def _node(part):
     formula, text, after = part
-    return Formula("", text + after, after=after) if formula else nodes.Text(text)
+    if formula:
+        return Formula("", text + after, after=after)
+    return nodes.Text(thinly(text))
 
 
 def _ancestors(node):
@@ -272,7 +275,8 @@ def setup(app):
     app.connect("html-page-context", _reachable)
     app.connect("html-page-context", _collapsed, priority=400)  # before furo makes its tree
     app.add_config_value("report_address", "", "html")
-    app.add_message_catalog("book", str(Path(__file__).parent / "locale"))
+    for name in ("book", "costs"):
+        app.add_message_catalog(name, str(Path(__file__).parent / "locale"))
     app.add_node(Folded, html=(_open_folded, _closing("details")))
     app.add_node(Summary, html=(_open_summary, _close_summary))
     app.add_node(Words, html=(_open_words, _closing("span")))

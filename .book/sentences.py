@@ -15,7 +15,7 @@ _FOLLOWING = tuple(",.;:?)”’")
 _PART = re.compile(
     rf"""(?P<function>(?:{"|".join(FUNCTIONS | OPERATORS)})
         (?=[(₀-₉|]|[ ]?[|‖√(]|[ ][A-Za-z](?!\w)))
-    | (?P<word>[^\W\d_½¼⅓{SCRIPTS}α-ωΑ-Ωℝ]{{2,}}(?:\d{{2}}\b|(?:['’-][^\W\d]+)*)
+    | (?P<word>(?:Gflop|GB)/s|[^\W\d_½¼⅓{SCRIPTS}α-ωΑ-Ωℝ]{{2,}}(?:\d{{2}}\b|(?:['’-][^\W\d]+)*)
         |[A-Za-zα-ω](?=['’][a-z]|-[a-z]))
     | (?P<atom>[A-Za-zα-ωΑ-Ωℝℓ][\u0302\u0303\u0304]?|\d+(?:\.\d+)?|[½¼⅓∞…%])
     | (?P<script>[{SCRIPTS}]+|(?<=\w)\*|_[A-Za-z]+|\^)
@@ -30,10 +30,16 @@ _SURE = re.compile(
 _AT_AN_END = "=·×/<>≤≥≈^∈→"
 
 
+def thinly(text):
+    """The text with thin spaces between Chinese and Latin."""
+    return re.sub(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])", "\N{THIN SPACE}", text)
+
+
 def sentence(text):
     """The sentence `text` as HTML, its formulas typeset."""
     return "".join(
-        inline(part, after) if formula else escape(part) for formula, part, after in parts(text)
+        inline(part, after) if formula else escape(thinly(part))
+        for formula, part, after in parts(text)
     )
 
 
