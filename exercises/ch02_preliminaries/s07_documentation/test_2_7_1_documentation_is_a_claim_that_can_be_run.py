@@ -49,10 +49,10 @@ def public_names(module):
 
 
 def examples(thing):
-    """The examples in the docstring of a function or class: pairs (source, printed) of texts.
+    """The examples in the docstring of a function or class: a list of pairs (source, printed).
 
-    `source` is the code without `>>>`, and `printed` what is shown below it, "" if nothing;
-    neither begins or ends with a blank.
+    Both are texts: `source` the code without `>>>`, and `printed` what is shown below it, "" if
+    nothing; neither begins or ends with a blank.
     """
     found = doctest.DocTestParser().get_examples(thing.__doc__ or "")
     return [(example.source.strip(), example.want.strip()) for example in found]

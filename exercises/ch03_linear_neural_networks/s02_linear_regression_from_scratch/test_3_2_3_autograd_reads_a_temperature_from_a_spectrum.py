@@ -59,7 +59,7 @@ def planck_radiance(wavenumber, temperature):
 def fit_temperature(wavenumber, radiance, sigma):
     """The T in K that makes χ² = Σ ((radiance − B)/σ)² least, a float.
 
-    Three tensors in float64, shape (n,): 1/cm, MJy/sr and the standard errors in MJy/sr.
+    Three float64 tensors (n,): in 1/cm, in MJy/sr, and the standard errors of these in MJy/sr.
     Raises RuntimeError if T does not settle.
     """
     T = _HC_OVER_K * wavenumber.mean()  # hot enough for B to be almost straight in T

@@ -46,7 +46,7 @@ _SIGMA, _TRUTH = 0.01, torch.tensor([2, -3.4, 4.2], dtype=torch.float64)
 
 
 def expected_errors(weights, bias, rate, batch, noise):
-    """The means of |δw|² and δb² after a step of minibatch SGD from `weights` and `bias`.
+    """The means of |δw|² and δb² after a step of minibatch SGD; before, `weights` and `bias`.
 
     δ is (w, b) less the true ones; x has two independent standard normal features; `noise` is
     the variance of the labels' noise.
