@@ -38,7 +38,11 @@ class _Project:
 
     def pytest(self, *options):
         """Run pytest there; what it prints."""
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "LANGUAGE": "en"}
+        environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUTF8": "1",
+            "LANGUAGE": "en",
+        }
         command = [sys.executable, "-m", "pytest", "-p", "no:randomly", *options]
         run = subprocess.run(
             command, cwd=self.root, env=environment, capture_output=True, encoding="utf-8"
