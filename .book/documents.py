@@ -65,9 +65,10 @@ def _contents(title, pages, names, intro=""):
 
 
 def _front(root, pages, names):
-    """The first page: the README's title and first paragraphs."""
+    """The first page: the README's title and first paragraphs, not the link between them."""
     readme = (root / "README.md").read_text(encoding="utf-8")
-    title, intro = re.match(r"# (.*?)\n\n(.*?)\n\n(?=\*\*|```|#)", readme, re.DOTALL).groups()
+    start = r"# (.*?)\n\n(?:\[[^\n]*\n\n)?(.*?)\n\n(?=\*\*|```|#)"
+    title, intro = re.match(start, readme, re.DOTALL).groups()
     return _contents(title, pages, names, intro)
 
 

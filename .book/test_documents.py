@@ -92,6 +92,14 @@ def test_the_tree_of_exercises_is_the_table_of_contents(project, documents_of):
     assert documents["index"].startswith("# Exercise Thinking")
 
 
+def test_the_front_page_begins_as_the_readme_does(documents_of):
+    """Without the link to the README in the other language."""
+    front = documents_of()["index"]
+
+    assert re.match(r"# Exercise Thinking.*\n\n\*Dive into Deep Learning\* asks", front)
+    assert "README" not in front
+
+
 def test_errors_in_print_are_what_was_published(documents_of):
     """By the source that the mark names, or as the test tells; other beliefs are not."""
     errors = documents_of()["errors"]
