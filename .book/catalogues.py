@@ -7,6 +7,7 @@ paragraph, and its key the English text itself.
 
 import ast
 import io
+import json
 import re
 import subprocess
 import sys
@@ -50,6 +51,11 @@ def _read(path):
 def messages(catalogue):
     """The messages of a catalogue, without its head."""
     return [message for message in catalogue if message.id]
+
+
+def key_of(message):
+    """Its English as `fixtures.language.key` has it: of a block each line, prose in one."""
+    return message.id if "\n" in message.id else " ".join(message.id.split())
 
 
 def is_translated(message):
@@ -140,22 +146,18 @@ def renew(sources, scratch, folder=FOLDER):
 
 
 def for_pytest(folder=FOLDER):
-    """The compiled catalogue of all that pytest may say, prose in one line."""
-    whole = Catalog(locale="zh_CN")
-    for catalogue in catalogues(folder).values():
-        for message in messages(catalogue):
-            if is_translated(message):
-                block = "\n" in message.id
-                whole.add(message.id if block else " ".join(message.id.split()), message.string)
-    return _compiled(whole)
+    """The translations that pytest reads: the bytes of a JSON object."""
+    found = {
+        key_of(message): message.string
+        for catalogue in catalogues(folder).values()
+        for message in messages(catalogue)
+        if is_translated(message)
+    }
+    return json.dumps(found, ensure_ascii=False, indent=0, sort_keys=True).encode() + b"\n"
 
 
 def compiled(path):
     """The catalogue in the file `path` as gettext reads it."""
-    return _compiled(_read(path))
-
-
-def _compiled(catalogue):
     text = io.BytesIO()
-    write_mo(text, catalogue)
+    write_mo(text, _read(path))
     return text.getvalue()

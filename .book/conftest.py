@@ -74,3 +74,12 @@ def pages():
     from pages import pages_of
 
     return pages_of(ROOT)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how much of the book is translated."""
+    from catalogues import catalogues, is_translated, messages
+
+    whole = [message for catalogue in catalogues().values() for message in messages(catalogue)]
+    done = sum(map(is_translated, whole))
+    terminalreporter.line(f"Chinese: {done} of {len(whole)} paragraphs are translated")
