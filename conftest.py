@@ -5,7 +5,6 @@ A plugin that others import stands before them; `evidence` after `solve`, which 
 
 pytest_plugins = [
     "pytester",
-    "fixtures.language",
     "fixtures.answers",
     "fixtures.benchmarks",
     "fixtures.counting",
@@ -22,6 +21,7 @@ pytest_plugins = [
     "fixtures.randomness",
     "fixtures.report",
     "fixtures.selection",
+    "fixtures.speaking",
     "fixtures.progress",
     "fixtures.solve",
     "fixtures.evidence",
