@@ -28,7 +28,7 @@ Divide by P(B) instead, and use P(A) P(B|A) = P(A|B) P(B):
     P(A, C | B) = P(A|B) P(C|B)
 
 This treats A and C alike, so C → B → A is a chain too.  Given B, A and C are independent;
-without B they are not: in the example the bit arrives right, C = A, with probability 0.82.
+without B they need not be: in the example the bit arrives right, C = A, with probability 0.82.
 
 Hints
 -----
