@@ -39,7 +39,8 @@ def build(root, out, languages=LANGUAGES, locale=HERE / "locale"):
         _remove_former(out / LANGUAGES[name], out / ".sources")
     runs = [subprocess.Popen(_sphinx(out, name, locale)) for name in languages]
     codes = [run.wait() for run in runs]
-    _write_downloads(root, [out / LANGUAGES[name] for name in languages])
+    for name in languages:
+        _write_downloads(root, out / LANGUAGES[name], name[:2])
     return not any(codes)
 
 
@@ -99,13 +100,11 @@ def _sphinx(out, language, locale):
     return [sys.executable, "-m", "sphinx", *options, *settings, *places]
 
 
-def _write_downloads(root, folders):
+def _write_downloads(root, folder, language):
     """Beside each page: its notebook and its source."""
     for page in pages_of(root):
-        notebook, source = notebook_text(page).encode(), page.exercise.path.read_bytes()
-        for folder in folders:
-            _renew(folder / f"{page.name}.ipynb", notebook)
-            _renew(folder / f"{page.name}.py", source)
+        _renew(folder / f"{page.name}.ipynb", notebook_text(page, language).encode())
+        _renew(folder / f"{page.name}.py", page.exercise.path.read_bytes())
 
 
 def renew_catalogues(out):

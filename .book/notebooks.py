@@ -7,7 +7,11 @@ changes the answer's cell and runs the facts again has it judged as `pytest --so
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from fixtures.language import said, speaking, translated, translated_text
 from fixtures.sheets import hints
+
+_UNBROKEN = 10**6
+"""Markdown breaks lines itself."""
 
 _SETUP = '''\
 %matplotlib inline
@@ -43,9 +47,9 @@ def notebook(page):
     cells = [
         new_markdown_cell(_prose(page)),
         new_code_cell(_SETUP),
-        new_markdown_cell("## The answer in code"),
+        new_markdown_cell(f"## {said('The answer in code')}"),
         new_code_cell(answer),
-        new_markdown_cell("## The evidence"),
+        new_markdown_cell(f"## {said('The evidence')}"),
         *([new_code_cell(rest)] if rest else []),
     ]
     for fact in page.facts:
@@ -57,20 +61,21 @@ def notebook(page):
     return new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-def notebook_text(page):
-    """The notebook of `page` as the text of its file."""
-    return nbformat.writes(notebook(page)) + "\n"
+def notebook_text(page, language="en"):
+    """The notebook of `page` as the text of its file, its prose in "en" or "zh"."""
+    with speaking(language):
+        return nbformat.writes(notebook(page)) + "\n"
 
 
 def _prose(page):
     """The page's docstring, the hints folded after the question."""
-    parts = [f"# {page.title}"]
+    parts = [f"# {translated(page.title)}"]
     for heading, text in page.sections.items():
         if heading != "Hints":
-            parts.append(f"## {heading}\n\n{text}")
+            parts.append(f"## {translated(heading)}\n\n{translated_text(text, _UNBROKEN)}")
         if heading == "Question":
             parts += [
-                f"<details><summary>Hint</summary>\n\n{hint}\n\n</details>"
+                f"<details><summary>{said('Hint')}</summary>\n\n{translated(hint)}\n\n</details>"
                 for hint in hints(page.exercise)
             ]
     return "\n\n".join(parts)
@@ -78,8 +83,11 @@ def _prose(page):
 
 def _judged(fact):
     """A fact as two cells: its sentence, and its test with the verdict."""
-    belief = f"> “{fact.belief}”: refuted.\n\n" if fact.belief else ""
+    belief = ""
+    if fact.belief:
+        belief = f"> {translated(f'“{fact.belief}”')} — {said('refuted')}\n\n"
+    told = translated_text(fact.docstring, _UNBROKEN)
     return [
-        new_markdown_cell(f"{belief}**{fact.claim}.** {fact.docstring}"),
+        new_markdown_cell(f"{belief}**{translated(fact.claim)}**\n\n{told}"),
         new_code_cell(f"{fact.code}\n\n\nholds({fact.name})"),
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
+from notebooks import notebook_text
 
 _ROOT = Path(__file__).parents[1]
 _PAGE = """
@@ -100,3 +101,18 @@ def test_the_notebooks_of_changed_pages_run(pages):
     for page in pages:
         if page.exercise.path.relative_to(_ROOT).as_posix() in changed:
             run(notebook(page), _ROOT / "artifacts" / "book")
+
+
+def test_a_chinese_notebook_has_the_same_code(pages):
+    """Its prose is that of the Chinese page."""
+    page = next(page for page in pages if page.exercise.number == "2.3.6")
+
+    cells = [nbformat.reads(notebook_text(page, name), 4).cells for name in ("en", "zh")]
+
+    code, prose = (
+        [[cell.source for cell in each if cell.cell_type == kind] for each in cells]
+        for kind in ("code", "markdown")
+    )
+    assert code[0] == code[1]
+    assert "## 问题" in prose[1][0]
+    assert not set(prose[0]) & set(prose[1])
