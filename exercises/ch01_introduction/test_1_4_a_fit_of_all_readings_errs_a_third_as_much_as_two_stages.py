@@ -15,8 +15,7 @@ dies away, x″ = −ω²x − 2γx′, read every 0.1 s with random errors of 1
 What are ω, which says how fast it swings, and γ, which says how fast it dies away?
 
 - Two stages, as in the textbook: find zeros and peaks, then compute ω and γ from them.
-- End to end: simulate the readings; adjust ω, γ and the start of the swing all together, until
-  the simulation is as near to the readings as it can be.
+- End to end: adjust ω, γ and the start together, until a simulation is nearest to all readings.
 
 Typical errors (root mean squares), in units of the least that the noise allows:
 
