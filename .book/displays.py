@@ -77,6 +77,7 @@ def _line(row):
 def _table_row(row, starts):
     """A row of a table; a cell reaches to the next one, over columns without a cell."""
     html = ""
+    row = row if row[0][0] == starts[0] else [(starts[0], ""), *row]
     ends = [*(start for start, _ in row[1:]), None]
     for (start, text), end in zip(row, ends, strict=True):
         span = (len(starts) if end is None else starts.index(end)) - starts.index(start)

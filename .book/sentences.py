@@ -11,7 +11,7 @@ from html import escape
 from maths import FUNCTIONS, OPERATORS, SCRIPTS, SHORT_WORDS, inline
 
 _RELATIONS = "=<>≤≥≈≠≲≫≪∼+−±∓·×/∖∩∪∝⊥→←⇔↦∈^"
-_FOLLOWING = tuple(",.;:?)”’")
+_FOLLOWING = tuple(",.;:?)”’，。；：？！、）")
 _PART = re.compile(
     rf"""(?P<function>(?:{"|".join(FUNCTIONS | OPERATORS)})
         (?=[(₀-₉|]|[ ]?[|‖√(]|[ ][A-Za-z](?!\w)))

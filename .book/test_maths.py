@@ -137,6 +137,24 @@ def test_displays_are_formulas_tables_or_code():
     assert '<td colspan="2">raises</td>' in table
 
 
+def test_a_table_may_begin_with_an_empty_cell_and_hold_chinese():
+    """A Chinese character is two columns wide, and no formula."""
+    shown = display("        误差    γ\n甲      1.5     2\n")
+
+    assert shown.startswith("<table><tr><td></td><td>误差</td><td><math>")
+    assert shown.count("<tr>") == 2
+    assert "<td>甲</td>" in shown
+
+
+def test_a_chinese_sign_stays_with_the_formula_before_it():
+    """So no line begins with it; blanks beside Chinese are thin."""
+    shown = sentence("误差是 γ，而 A 是矩阵。")
+
+    assert '<span class="together"><math><mi>γ</mi></math>，</span>' in shown
+    assert shown.startswith("误差是\N{THIN SPACE}")
+    assert "<mi>A</mi>" in shown
+
+
 def test_every_character_is_in_the_fonts(built):
     """So that no reader's system has to have it; Chinese characters are the system's own."""
     from fontTools.ttLib import TTFont

@@ -19,11 +19,11 @@ What are ω, which says how fast it swings, and γ, which says how fast it dies 
 
 Typical errors (root mean squares), in units of the least that the noise allows:
 
-                                                     two stages    end to end
-    ω = 2/s                                           ω     γ       ω     γ
-    γ = 0.1/s, 120 readings                          3.5   3.9     1.0   1.0
-    γ = 0.02/s, 120 readings                         2.7   2.9     1.0   1.0
-    γ = 0.03/s, 240 readings                         3.5   4.0     1.0   1.0
+                                two stages    end to end
+    ω = 2/s                     ω     γ       ω     γ
+    γ = 0.1/s, 120 readings     3.5   3.9     1.0   1.0
+    γ = 0.02/s, 120 readings    2.7   2.9     1.0   1.0
+    γ = 0.03/s, 240 readings    3.5   4.0     1.0   1.0
 
 Why
 ---
