@@ -139,6 +139,8 @@ def test_displays_are_formulas_tables_or_code():
 
 def test_a_table_may_begin_with_an_empty_cell_and_hold_chinese():
     """A Chinese character is two columns wide, and no formula."""
+    from displays import display
+
     shown = display("        误差    γ\n甲      1.5     2\n")
 
     assert shown.startswith("<table><tr><td></td><td>误差</td><td><math>")
@@ -148,6 +150,8 @@ def test_a_table_may_begin_with_an_empty_cell_and_hold_chinese():
 
 def test_a_chinese_sign_stays_with_the_formula_before_it():
     """So no line begins with it; blanks beside Chinese are thin."""
+    from sentences import sentence
+
     shown = sentence("误差是 γ，而 A 是矩阵。")
 
     assert '<span class="together"><math><mi>γ</mi></math>，</span>' in shown
