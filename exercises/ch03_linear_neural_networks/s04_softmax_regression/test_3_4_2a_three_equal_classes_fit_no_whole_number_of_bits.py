@@ -58,7 +58,8 @@ def _mean(numbers):
 
 def _share(lengths):
     """Σ 2⁻ˡ, the share of all strings of bits that begin with words of these lengths."""
-    return sum(Fraction(1, 2**length) for length in lengths)
+    longest = max(lengths)
+    return Fraction(sum(2 ** (longest - length) for length in lengths), 2**longest)
 
 
 def _words_of(lengths):
@@ -85,7 +86,7 @@ def test_no_lengths_that_satisfy_the_inequality_are_shorter(words):
     possible = [
         sum(lengths)
         for lengths in combinations_with_replacement(range(6), words)
-        if sum(2 ** (5 - length) for length in lengths) <= 2**5
+        if _share(lengths) <= 1
     ]
 
     assert sum(prefix_code_lengths(words)) == min(possible)
