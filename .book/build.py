@@ -39,8 +39,9 @@ def build(root, out, languages=LANGUAGES, locale=HERE / "locale"):
         _remove_former(out / LANGUAGES[name], out / ".sources")
     runs = [subprocess.Popen(_sphinx(out, name, locale)) for name in languages]
     codes = [run.wait() for run in runs]
+    pages = pages_of(root)  # once: each keeps what was read of it
     for name in languages:
-        _write_downloads(root, out / LANGUAGES[name], name[:2])
+        _write_downloads(pages, out / LANGUAGES[name], name[:2])
     return not any(codes)
 
 
@@ -100,9 +101,9 @@ def _sphinx(out, language, locale):
     return [sys.executable, "-m", "sphinx", *options, *settings, *places]
 
 
-def _write_downloads(root, folder, language):
+def _write_downloads(pages, folder, language):
     """Beside each page: its notebook and its source."""
-    for page in pages_of(root):
+    for page in pages:
         _renew(folder / f"{page.name}.ipynb", notebook_text(page, language).encode())
         _renew(folder / f"{page.name}.py", page.exercise.path.read_bytes())
 

@@ -6,6 +6,8 @@ from html import escape
 from maths import FUNCTIONS, SCRIPTS, mathml
 from sentences import sentence
 
+from fixtures.language import WIDE
+
 # Signs of code: a call, a text, a power of Python's, a product by @, a comparison, a drawn
 # matrix, a keyword, an index, columns of digits.
 _CODE = re.compile(
@@ -13,7 +15,7 @@ _CODE = re.compile(
     r'|\w\("'
 )
 
-_WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uff60]")
+_WIDE = re.compile(f"[{WIDE}]")
 """A character two columns wide; while columns are looked for, an empty one follows it."""
 
 

@@ -7,6 +7,7 @@ their patterns.
 import re
 
 from docutils import nodes
+from sentences import HAN
 from sphinx.locale import get_translation
 
 _ = get_translation("book")
@@ -77,7 +78,7 @@ def retold(text):
             if found := re.fullmatch(_expression(pattern) + re.escape(end), whole):
                 parts = {name: _name(part) for name, part in found.groupdict().items()}
                 told = str(_(pattern)).format(**parts) + ("。" if end else "")
-                return re.sub(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])", "", told)
+                return re.sub(rf"(?<={HAN}) (?={HAN})", "", told)
     return None
 
 

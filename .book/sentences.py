@@ -11,6 +11,8 @@ from html import escape
 from maths import FUNCTIONS, OPERATORS, SCRIPTS, SHORT_WORDS, inline
 
 _RELATIONS = "=<>≤≥≈≠≲≫≪∼+−±∓·×/∖∩∪∝⊥→←⇔↦∈^"
+HAN = "[\u3400-\u9fff]"
+"""A Chinese character."""
 _FOLLOWING = tuple(",.;:?)”’，。；：？！、）")
 _PART = re.compile(
     rf"""(?P<function>(?:{"|".join(FUNCTIONS | OPERATORS)})
@@ -32,7 +34,7 @@ _AT_AN_END = "=·×/<>≤≥≈^∈→"
 
 def thinly(text):
     """The text with thin spaces between Chinese and Latin."""
-    return re.sub(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])", "\N{THIN SPACE}", text)
+    return re.sub(rf"(?<={HAN}) | (?={HAN})", "\N{THIN SPACE}", text)
 
 
 def sentence(text):
@@ -116,7 +118,7 @@ def _joins(run, i, text):
 
 def _is_article(token, text):
     """Whether it is the word "a", or "A" or "I" at the start of a sentence: not in Chinese."""
-    if re.match(r"\s?[\u3400-\u9fff，。；：]", text[token[2] + 1 :]):
+    if re.match(rf"\s?(?:{HAN}|[，。；：])", text[token[2] + 1 :]):
         return False
     starts = re.search(r"(?:^|[.:;?!“(—])\s*$", text[: token[2]])
     return token[1] == "a" or (token[1] in "AI" and starts is not None)

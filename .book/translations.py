@@ -7,11 +7,10 @@ from functools import cache
 
 from catalogues import FOLDER
 from displays import is_code
-from sentences import split
+from sentences import HAN, split
 
 GLOSSARY = FOLDER.parent / "glossary.csv"
 _CODE = re.compile(r"``[^`]+``|`[^`]+`|<?https?://[^\s>]+>?|\{\w+\}")
-_HAN = r"[\u3400-\u9fff]"
 _LATIN = "A-Za-zα-ωΑ-Ω0-9"
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\d])")
 _SIGNS = "=<>≤≥≈≠≲≫≪∼+−±∓·×∖∩∪∝⊥→←⇔↦∈^∇∂∫√ΣΠ∏‖∞½¼⅓ᵀ⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₙ%°"
@@ -100,11 +99,11 @@ def _other_terms(english, chinese):
 
 
 _PUNCTUATION = {
-    rf"(?:{_HAN}|[”）]) ?[,;:?!](?= |$|{_HAN})": "a half-width sign after Chinese",
-    rf"{_HAN}\.(?= |$|{_HAN})": "a half-width full stop",
-    rf"\((?=[^()]*{_HAN})|{_HAN} ?\([^()]*{_HAN}": "half-width parentheses around Chinese",
-    rf"(?<!  ){_HAN} {_HAN}": "a blank between Chinese words",
-    rf"{_HAN}[{_LATIN}−√∇‖]|[{_LATIN}%²ᵀ‖]{_HAN}": "no blank beside Latin",
+    rf"(?:{HAN}|[”）]) ?[,;:?!](?= |$|{HAN})": "a half-width sign after Chinese",
+    rf"{HAN}\.(?= |$|{HAN})": "a half-width full stop",
+    rf"\((?=[^()]*{HAN})|{HAN} ?\([^()]*{HAN}": "half-width parentheses around Chinese",
+    rf"(?<!  ){HAN} {HAN}": "a blank between Chinese words",
+    rf"{HAN}[{_LATIN}−√∇‖]|[{_LATIN}%²ᵀ‖]{HAN}": "no blank beside Latin",
     r"(?<=[，。；：？！、（“]) +|  ?(?=[，。；：？！、）”])": "a blank beside a wide sign",
     r"[\"']": "straight quotation marks",
 }
