@@ -36,7 +36,7 @@ Hints
 import heapq
 import math
 from fractions import Fraction
-from itertools import combinations_with_replacement, pairwise, product
+from itertools import combinations, combinations_with_replacement, pairwise, product
 
 import pytest
 from matplotlib.figure import Figure
@@ -151,6 +151,23 @@ def test_what_is_wrong_with_two_bits_is_the_word_that_is_left_over():
     assert {len(word) for word in ("00", "01", "10")} == {2}
     assert _share([2, 2, 2]) == Fraction(3, 4)
     assert _share(prefix_code_lengths(3)) == 1
+
+
+@pytest.mark.misconception(
+    "the channel coding theorem tells how many bits it takes",
+    source="ckyFi9zero's exercises, 3.4.2",
+)
+def test_a_code_that_notices_a_wrong_bit_is_longer():
+    """Channel coding guards against noise: 3 words, any two of them 2 bits apart, need 3."""
+
+    def notices(words):
+        return all((a ^ b).bit_count() >= 2 for a, b in combinations(words, 2))
+
+    def possible(bits):
+        return any(notices(words) for words in combinations(range(2**bits), 3))
+
+    assert next(bits for bits in range(5) if possible(bits)) == 3
+    assert next(bits for bits in range(5) if 2**bits >= 3) == 2 > _mean(prefix_code_lengths(3))
 
 
 def test_the_figure_shows_what_is_left_over(save_figure):

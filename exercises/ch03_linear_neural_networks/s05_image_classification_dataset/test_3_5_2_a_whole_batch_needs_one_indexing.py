@@ -155,6 +155,16 @@ def test_a_loader_without_workers_never_polls(monkeypatch, torch_rng):
     assert _operations(_loader, *_data(128), 32, torch_rng) > 6 * 128
 
 
+@pytest.mark.misconception("four workers make it fast", source="ckyFi9zero's exercises, 3.5.2")
+def test_a_quarter_of_the_operations_is_still_more_than_whole_batches_take(torch_rng):
+    """For 512 images each of four workers does over 768 operations; whole batches do fewer."""
+    X, y = _data(512)
+
+    by_image, whole = (_operations(way, X, y, 64, torch_rng) for way in (_loader, batches))
+
+    assert by_image / 4 > 6 * 512 / 4 == 768 > whole
+
+
 @pytest.mark.edge
 def test_labels_of_other_images_are_refused():
     """The 10 000 test images don't go with the 60 000 training labels."""

@@ -74,9 +74,8 @@ _WRONG, _RIGHT = (150, 0.3, 0.0, 3), (150, 0.0, 0.0, 3)
 _DECAY, _MORE = (150, 0.3, 0.02, 3), (450, 0.3, 0.0, 2)
 
 
-def _run(case, data, generator):
-    """Rows: accuracy and loss on the test images, accuracy on the training labels, by marks."""
-    n, share, decay, marks = case
+def _draw(n, share, data, generator):
+    """Training images (n, 197) and labels, a share of them wrong; test images and labels."""
     rows = torch.randperm(len(data.train_labels), generator=generator)[:n].numpy()
     X, new = (
         F.avg_pool2d(torch.tensor(images).float() / 255, 2).flatten(1)  # means of 2 × 2 pixels
@@ -86,6 +85,13 @@ def _run(case, data, generator):
     wrong = torch.rand(n, generator=generator) < share
     y = (y + wrong * torch.randint(1, 10, (n,), generator=generator)) % 10
     X, new = (F.pad(part - X.mean(dim=0), (0, 1), value=1.0) for part in (X, new))
+    return X, y, new, answers
+
+
+def _run(case, data, generator):
+    """Rows: accuracy and loss on the test images, accuracy on the training labels, by marks."""
+    n, share, decay, marks = case
+    X, y, new, answers = _draw(n, share, data, generator)
     W, done, told = torch.zeros(197, 10), 0, []
     for mark in _MARKS[:marks]:
         W, done = train(X, torch.eye(10)[y], W, 2.5, mark - done, decay), mark
@@ -120,6 +126,18 @@ def test_with_wrong_labels_the_test_accuracy_falls(runs, seed):
     assert accuracies[0] - accuracies[2] > 0.02
     assert losses[2] > 1.06 * losses[0]
     assert fits[0] < 0.8 < 0.9 < fits[2]
+
+
+@pytest.mark.misconception("the rate becomes too large as training goes on")
+def test_every_step_lowers_the_training_loss(fashion_mnist, torch_rng):
+    """While the test accuracy falls, the rate stays small enough: each step lowers the loss."""
+    X, y, *_ = _draw(150, 0.3, fashion_mnist, torch_rng)
+    path = [torch.zeros(197, 10)]
+    for _ in range(160):
+        path.append(train(X, torch.eye(10)[y], path[-1], 2.5, 1))
+
+    losses = torch.stack([F.cross_entropy(X @ W, y) for W in path])
+    assert (losses.diff() < 0).all()
 
 
 @pytest.mark.misconception("training longer lowers the test accuracy")
