@@ -50,8 +50,8 @@ from scipy.special import bdtr, ndtr
 
 def sample_counts(m, n, generator):
     """Counts (m, 6) of a fair die's faces in m groups of n rolls, by a torch.Generator."""
-    rolls = torch.randint(6, (m, n, 1), generator=generator)
-    return (rolls == torch.arange(6)).sum(dim=1)
+    rolls = torch.randint(6, (m, n), generator=generator)
+    return torch.zeros(m, 6, dtype=int).scatter_add(1, rolls, torch.ones_like(rolls))
 
 
 def standard_error(m, n):
@@ -109,7 +109,7 @@ def test_only_the_number_of_all_rolls_counts(torch_rng, m, n):
     The mean square of 400 times six errors, of correlation −1/5, has a relative standard error
     of √(0.44/400) = 3.3 %; its root has half of that.
     """
-    counts = torch.stack([sample_counts(m, n, torch_rng).sum(dim=0) for _ in range(400)])
+    counts = sample_counts(400 * m, n, torch_rng).reshape(400, m, 6).sum(dim=1)
 
     error = (counts / (m * n) - 1 / 6).square().mean().sqrt().item()
 

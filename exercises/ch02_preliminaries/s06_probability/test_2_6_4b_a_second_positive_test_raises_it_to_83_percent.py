@@ -38,6 +38,7 @@ Hints
 2. You need P(D₁=1, D₂=1 | H).  What must be assumed to get it from the error rates?
 """
 
+import functools
 from fractions import Fraction
 from itertools import product
 
@@ -81,10 +82,15 @@ _ROUNDING = 1e-12  # a few operations on numbers up to 1 are off by some 1e-16
 
 def _joint(prior, outcomes):
     """P(all outcomes), exactly, with H = 1 and with H = 0."""
-    ill, healthy = Fraction(str(prior)), 1 - Fraction(str(prior))
+    ill, healthy = _exact(prior), 1 - _exact(prior)
     for if_ill, if_healthy in outcomes:
-        ill, healthy = ill * Fraction(str(if_ill)), healthy * Fraction(str(if_healthy))
+        ill, healthy = ill * _exact(if_ill), healthy * _exact(if_healthy)
     return ill, healthy
+
+
+@functools.cache
+def _exact(decimal):
+    return Fraction(str(decimal))
 
 
 def test_infection_is_at_83_percent():

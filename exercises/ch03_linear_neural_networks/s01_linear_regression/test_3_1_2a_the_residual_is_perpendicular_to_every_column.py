@@ -89,14 +89,17 @@ def test_the_line_through_three_points():
 
 
 def test_the_gradient_for_any_n_and_d():
-    """With n and d as symbols: J has the gradient 2Xᵀ(Xw − y) and the second one 2XᵀX."""
+    """For symbols n and d, J(w + δ) − J(w) is δᵀ times the gradient 2Xᵀ(Xw − y), plus ‖Xδ‖²."""
     n, d = sp.symbols("n d", integer=True, positive=True)
-    X, w, y = sp.MatrixSymbol("X", n, d), sp.MatrixSymbol("w", d, 1), sp.MatrixSymbol("y", n, 1)
+    X, y = sp.MatrixSymbol("X", n, d), sp.MatrixSymbol("y", n, 1)
+    w, delta = sp.MatrixSymbol("w", d, 1), sp.MatrixSymbol("delta", d, 1)
 
-    gradient = sp.diff((X * w - y).T * (X * w - y), w)
+    def loss(w):
+        return (X * w - y).T * (X * w - y)
 
-    assert (gradient - 2 * X.T * (X * w - y)).doit() == sp.ZeroMatrix(d, 1)
-    assert sp.diff(gradient, w) == 2 * X.T * X
+    half = delta.T * X.T * (X * w - y)  # a number, so it equals its transpose
+    rest = loss(w + delta) - loss(w) - half - half.T - (X * delta).T * (X * delta)
+    assert rest.expand() == sp.ZeroMatrix(1, 1)
 
 
 @pytest.mark.seeds(3)

@@ -105,19 +105,18 @@ def _problem(generator, n, d, kappa):
     return Q * s @ torch.linalg.qr(parts[1]).Q.T, n**0.5 * Q @ parts[2] + parts[3]
 
 
-_STEPS = torch.logspace(-1.5, 0.5, 9, dtype=torch.float64)
+_STEPS = torch.logspace(-1.5, 0.5, 9, dtype=torch.float64)[:, None]
 
 
 def _excess(X, y, epochs, batch):
     """Loss over the least loss, less 1, after 0, 1, … epochs from zero, for the best step."""
-    least = (
-        X @ torch.linalg.lstsq(X, y[:, None], driver="gels").solution - y[:, None]
-    ).square()
-    W, losses = X.new_zeros(X.shape[1], len(_STEPS)), []
+    best = torch.linalg.lstsq(X, y[:, None], driver="gels").solution[:, 0]
+    least = (X @ best - y).square().mean()
+    W, losses = X.new_zeros(len(_STEPS), X.shape[1]), []  # a row for each step
     for _ in range(epochs + 1):
-        losses.append((X @ W - y[:, None]).square().mean(0) / least.mean() - 1)
+        losses.append((W @ X.T - y).square().mean(1) / least - 1)
         for rows, targets in zip(X.split(batch), y.split(batch), strict=True):
-            W = W - _STEPS / len(rows) * (rows.T @ (rows @ W - targets[:, None]))
+            W = W - _STEPS / len(rows) * ((W @ rows.T - targets) @ rows)
     return torch.stack(losses).nan_to_num(math.inf, posinf=math.inf).amin(1)
 
 
@@ -125,12 +124,12 @@ def _excess(X, y, epochs, batch):
 def test_sgd_wins_on_many_columns_of_like_scale(torch_rng):
     """With d = 100, κ = 3 SGD is within 10 % of the least loss in at most 14 of 25.75 epochs.
 
-    The batches are those of the answer's table.  60 seeds: at most 4, 4, 5 and 13 epochs.
+    Three batch sizes of the answer's table.  60 seeds: at most 4, 5 and 13 epochs.
     """
     X, y = _problem(torch_rng, 2000, 100, kappa=3)
     closed = closed_form_multiplications(2000, 100)
 
-    for batch, most in {10: 5, 50: 5, 200: 6, 2000: 14}.items():
+    for batch, most in {10: 5, 200: 6, 2000: 14}.items():
         excess = _excess(X, y, most, batch)
 
         assert excess[0] > 1
@@ -161,7 +160,7 @@ def test_small_batches_make_many_steps(torch_rng):
 
 def test_the_figure_shows_sgd_against_the_cost_of_the_closed_form(save_figure, torch_rng):
     """The figure shows the loss against multiplications for κ = 1, 3, 30, and the price."""
-    n, d, batch, epochs = 500, 60, 50, 24
+    n, d, batch, epochs = 500, 60, 50, 20
     cost = closed_form_multiplications(n, d) / 1e6
     spent = [sgd_multiplications(n, d, epoch) / 1e6 for epoch in range(epochs + 1)]
 

@@ -63,8 +63,9 @@ def _sgd(X, y, starts, generator, rate=0.03, batch=10, epochs=3):
     """The book's training, over the same batches for all starts (s, d): (steps + 1, s, d)."""
     path = [starts]
     for _ in range(epochs):
-        for rows in torch.randperm(len(y), generator=generator).split(batch):
-            path.append(path[-1] - rate * (path[-1] @ X[rows].T - y[rows]) @ X[rows] / batch)
+        order = torch.randperm(len(y), generator=generator)
+        for rows, targets in zip(X[order].split(batch), y[order].split(batch), strict=True):
+            path.append(path[-1] - rate * (path[-1] @ rows.T - targets) @ rows / batch)
     return torch.stack(path)
 
 

@@ -68,17 +68,16 @@ def limit_without_reshape(w, b, batch):
 _TRUTHS = dict.fromkeys((1, 4, 10), ((2.0, -3.4), 4.2)) | {2: ((1.0, 0.5), -3.0)}
 
 
-def _train(generator, w, b, batch, runs=100, steps=90, rate=0.15):
+def _train(generator, w, b, batch, runs=50, steps=90, rate=0.15):
     """The means over the last 30 steps of SGD without the reshape, (runs, 3): w and b."""
     truth = torch.tensor([*w, b], dtype=torch.float64)
     v = torch.zeros(runs, 3, 1, dtype=torch.float64)
     total = 0
-    for step in range(steps):
-        X = torch.randn(runs, batch, 3, generator=generator, dtype=torch.float64)
-        X[..., 2] = 1
-        y = X @ truth + 0.01 * torch.randn(runs, batch, generator=generator).double()
-        outputs = X @ v
-        differences = outputs - y[:, None]  # (runs, B, 1) and (runs, 1, B)
+    data = torch.randn(steps, runs, batch, 3, generator=generator, dtype=torch.float64)
+    data[..., 2] = 1
+    noise = 0.01 * torch.randn(steps, runs, batch, generator=generator, dtype=torch.float64)
+    for step, (X, y) in enumerate(zip(data, data @ truth + noise, strict=True)):
+        differences = X @ v - y[:, None]  # (runs, B, 1) and (runs, 1, B)
         assert differences.shape == (runs, batch, batch)
         v = v - rate * X.mT @ differences.mean(2, keepdim=True) / batch
         total = total + v * (step >= steps - 30) / 30
@@ -131,7 +130,7 @@ def test_each_output_is_drawn_to_the_mean_of_the_labels(torch_rng, n, m):
 def test_training_ends_at_a_bth_of_the_weights(torch_rng, batch):
     """SGD without the reshape ends at w/B and b, for B = 1, 2, 4, 10, within 4 standard errors.
 
-    These are of the mean of 100 runs.  The start is forgotten up to 0.85⁶⁰ < 10⁻⁴ of it.
+    These are of the mean of 50 runs.  The start is forgotten up to 0.85⁶⁰ < 10⁻⁴ of it.
     """
     w, b = _TRUTHS[batch]
 
@@ -168,7 +167,7 @@ def test_the_figure_shows_the_differences_and_what_is_learned(save_figure, torch
     y = torch.tensor([1.0, 2, 4])
     table = y[:, None] - y
     sizes = [1, 2, 4, 8]
-    learned = [_train(torch_rng, *_TRUTHS[1], batch, runs=50).mean(0)[1] for batch in sizes]
+    learned = [_train(torch_rng, *_TRUTHS[1], batch).mean(0)[1] for batch in sizes]
     curve = torch.linspace(1, 8, 100)
 
     fig = Figure(figsize=(6.4, 3), layout="constrained")

@@ -119,9 +119,10 @@ def _distances_after_epochs(generator, loss, epochs):
     y = X @ truth + 0.01 * torch.randn(1000, 3, generator=generator, dtype=torch.float64)
     w, distances = torch.zeros(3, 3, dtype=torch.float64), []  # a row for each data set
     for _ in range(epochs):
-        for rows in torch.randperm(1000, generator=generator).split(10):
+        order = torch.randperm(1000, generator=generator)
+        for features, labels in zip(X[order].split(10), y[order].split(10), strict=True):
             w.requires_grad_()
-            errors = loss((X[rows] * w).sum(2) - y[rows])
+            errors = loss((features * w).sum(2) - labels)
             (gradient,) = torch.autograd.grad(errors.mean(0).sum(), w)
             w = w.detach() - 0.03 * gradient
         distances.append((w - truth).abs().amax(1))

@@ -95,7 +95,7 @@ def _calls_of_each():
     return item, overhead, few - 32 * item - overhead
 
 
-@pytest.mark.parametrize("batch", [1, 7, 60, 256, 300, 1000])
+@pytest.mark.parametrize("batch", [1, 60, 256, 1000])
 def test_every_image_is_fetched_once_and_the_batches_become_fewer(batch):
     """The book's loader, with 300 images, calls the data set 300 times for every batch size."""
     images = _Images(300)

@@ -109,7 +109,7 @@ def test_only_equal_costs_make_the_most_probable_label_always_right():
     Tried at the 99 probabilities in thirteenths that have one most probable class.
     """
     thirteenths = [n for n in product(range(14), repeat=3) if sum(n) == 13]
-    P = np.array([n for n in thirteenths if sorted(n)[1] < max(n)])
+    P = np.array([n for n in thirteenths if sorted(n)[1] < max(n)], dtype=float)  # exact
     mode = P.argmax(axis=1)
     errors = np.array(list(product(range(4), repeat=6)))
     costs = np.insert(errors, [0, 3, 6], 0, axis=1).reshape(4096, 3, 3)
