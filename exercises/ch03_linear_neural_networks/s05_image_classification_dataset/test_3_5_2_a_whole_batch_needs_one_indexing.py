@@ -158,9 +158,8 @@ def test_a_loader_without_workers_never_polls(monkeypatch, torch_rng):
 @pytest.mark.misconception("four workers make it fast", source="ckyFi9zero's exercises, 3.5.2")
 def test_a_quarter_of_the_operations_is_still_more_than_whole_batches_take(torch_rng):
     """For 512 images each of four workers does over 768 operations; whole batches do fewer."""
-    X, y = _data(512)
-
-    by_image, whole = (_operations(way, X, y, 64, torch_rng) for way in (_loader, batches))
+    ways = _loader, batches
+    by_image, whole = (_operations(way, *_data(512), 64, torch_rng) for way in ways)
 
     assert by_image / 4 > 6 * 512 / 4 == 768 > whole
 
