@@ -16,9 +16,10 @@ epochs.  From W = 0 on 128 images these three end within 3 % of one loss, at τ 
     batch  32, rate 0.02,  75 steps
     batch 128, rate 0.05,  30 steps
 
-Half of τ leaves 1.3 times the loss.  Half the batch, twice the epochs and twice the rate do the
-same: each doubles τ.  A rate that is too large ends at a higher loss.  At W = 0 too large is
-above 2K/λ = 0.18: K = 10, and λ is the largest eigenvalue of XᵀX/n, X with a column of ones.
+Half of τ leaves 1.3 times the loss.  To halve the batch, to double the epochs or to double the
+rate has the same effect: each doubles τ.  A rate that is too large ends at a higher loss.  At
+W = 0 too large is above 2K/λ = 0.18: K = 10, and λ is the largest eigenvalue of XᵀX/n, X with a
+column of ones.
 
 Why
 ---
