@@ -50,8 +50,8 @@ from scipy.special import bdtr, ndtr
 
 def sample_counts(m, n, generator):
     """Counts (m, 6) of a fair die's faces in m groups of n rolls, by a torch.Generator."""
-    rolls = torch.randint(6, (m, n), generator=generator)
-    return torch.zeros(m, 6, dtype=int).scatter_add(1, rolls, torch.ones_like(rolls))
+    rolls = torch.randint(6, (m, n, 1), generator=generator)
+    return (rolls == torch.arange(6)).sum(dim=1)
 
 
 def standard_error(m, n):

@@ -158,7 +158,7 @@ def test_what_is_wrong_with_two_bits_is_the_word_that_is_left_over():
     source="ckyFi9zero's exercises, 3.4.2",
 )
 def test_a_code_that_notices_a_wrong_bit_is_longer():
-    """Channel coding guards against noise: 3 words, any two of them 2 bits apart, need 3."""
+    """Channel coding guards against noise: 3 words, each pair 2 bits apart, need 3 bits."""
 
     def notices(words):
         return all((a ^ b).bit_count() >= 2 for a, b in combinations(words, 2))
