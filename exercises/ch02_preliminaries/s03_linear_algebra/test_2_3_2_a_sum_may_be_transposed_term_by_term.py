@@ -89,7 +89,6 @@ def test_torch_has_the_entries_of_the_proof(shape):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-@pytest.mark.seeds(3)
 def test_rounding_does_not_break_it(torch_rng, dtype):
     """In each float type both sides are equal to the last bit, although sums were rounded."""
     A, B = torch.randn(2, 30, 40, generator=torch_rng, dtype=torch.float64).to(dtype)

@@ -76,7 +76,6 @@ def test_symbols_give_the_same_gradient():
             assert _at(a, b) == pytest.approx(expected, rel=_ROUNDED, abs=0)
 
 
-@pytest.mark.seeds(3)
 def test_autograd_gives_the_same_gradient(torch_rng):
     """Torch's own derivatives agree at 50 random points."""
     x = torch.randn(50, 2, generator=torch_rng, requires_grad=True)

@@ -98,7 +98,6 @@ def test_inserting_first_gives_the_same_derivatives():
         assert chain_rule(outer, inner).tolist() == pytest.approx(by_hand(p, q), abs=_CLOSE)
 
 
-@pytest.mark.seeds(3)
 def test_autograd_agrees(torch_rng):
     """At 10 random points the derivatives of the parts give those of the whole."""
     for point in torch.randn(10, 2, generator=torch_rng, dtype=torch.float64):

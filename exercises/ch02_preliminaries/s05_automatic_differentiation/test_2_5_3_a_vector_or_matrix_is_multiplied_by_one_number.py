@@ -92,7 +92,6 @@ def test_backward_without_a_v_raises():
     assert one.grad.item() == scale_factor(torch.ones(1)) == 1024
 
 
-@pytest.mark.seeds(3)
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 1, 4)], ids=str)
 def test_autograd_multiplies_v_by_k(shape, torch_rng):
     """For random a, tiny or large, of 0 to 3 axes, f(a) is k·a and its gradient k·v."""

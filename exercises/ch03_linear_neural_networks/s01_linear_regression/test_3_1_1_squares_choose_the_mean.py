@@ -88,7 +88,6 @@ def test_the_derivative_vanishes_at_the_mean_only():
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 1000])
-@pytest.mark.seeds(3)
 def test_no_other_constant_does_as_well(torch_rng, n):
     """The loss at b exceeds the least one by n(b − x̄)², for any numbers and any b."""
     x = 5 + 3 * torch.randn(n, generator=torch_rng, dtype=torch.float64)
@@ -102,7 +101,6 @@ def test_no_other_constant_does_as_well(torch_rng, n):
 
 
 @pytest.mark.parametrize("sigma", [0.1, 1.0, 7.0])
-@pytest.mark.seeds(3)
 def test_the_likelihood_is_that_of_the_normal_distribution(torch_rng, sigma):
     """−log P agrees with `torch.distributions.Normal` for several b and σ."""
     x = torch.randn(20, generator=torch_rng, dtype=torch.float64)

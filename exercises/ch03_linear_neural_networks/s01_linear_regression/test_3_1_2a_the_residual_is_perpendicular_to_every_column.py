@@ -102,7 +102,6 @@ def test_the_gradient_for_any_n_and_d():
     assert rest.expand() == sp.ZeroMatrix(1, 1)
 
 
-@pytest.mark.seeds(3)
 def test_autograd_finds_the_same_gradient(torch_rng):
     """At random points, `loss_gradient` is what autograd makes of the loss."""
     X, y = _problem(torch_rng)
@@ -116,7 +115,6 @@ def test_autograd_finds_the_same_gradient(torch_rng):
 
 
 @pytest.mark.parametrize(("n", "d"), [(1, 1), (5, 5), (7, 3), (40, 5), (300, 20)])
-@pytest.mark.seeds(3)
 def test_the_solution_is_that_of_least_squares(torch_rng, n, d):
     """`normal_equations` agrees with LAPACK's SVD for matrices from 1 × 1 to 300 × 20."""
     X, y = _problem(torch_rng, n, d)

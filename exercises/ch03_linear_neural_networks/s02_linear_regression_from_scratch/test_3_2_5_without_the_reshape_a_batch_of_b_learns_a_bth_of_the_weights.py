@@ -105,7 +105,6 @@ def test_the_loss_is_the_book_s():
         assert squared_loss(y_hat[:1], labels[:1]).tolist() == [[2]]
 
 
-@pytest.mark.seeds(3)
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (4, 4), (3, 8)])
 def test_each_output_is_drawn_to_the_mean_of_the_labels(torch_rng, n, m):
     """The gradient is autograd's; the broadcast loss exceeds m Σ(ŷᵢ − ȳ)²/2 by a constant."""

@@ -100,7 +100,6 @@ def test_the_gradients_of_the_runs_are_those_of_torch(data, reduction):
     np.testing.assert_allclose(_gradient(w.detach(), X, y, reduction), expected, rtol=1e-12)
 
 
-@pytest.mark.seeds(3)
 def test_the_sum_with_0_003_and_the_mean_with_0_03_make_the_same_steps(data):
     """On the book's data, 10 rows at a time, all 300 steps agree, but for rounding."""
     rate = rate_for_mean(0.003, 10)
