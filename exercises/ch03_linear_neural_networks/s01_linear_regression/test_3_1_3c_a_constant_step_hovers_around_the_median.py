@@ -53,10 +53,11 @@ def stochastic_descent(X, y, w, steps, rows):
     """
     if not y.isfinite().all():
         raise ValueError("y is not finite; torch.sign(nan) is 0, and the row would not count")
-    path, blocks, targets = [w], X[rows], y[rows]
-    for t, block in enumerate(blocks):
-        signs = (targets[t] - block @ path[t]).sign()
-        path.append(path[t] + steps[t] * (signs @ block) / len(block))
+    path = [w]
+    for t, batch in enumerate(rows):
+        block = X[batch]
+        signs = (y[batch] - block @ path[t]).sign()
+        path.append(path[t] + steps[t] * (signs @ block) / len(batch))
     return torch.stack(path)
 
 
