@@ -154,11 +154,11 @@ def test_what_is_wrong_with_two_bits_is_the_word_that_is_left_over():
 
 
 @pytest.mark.misconception(
-    "the channel coding theorem tells how many bits it takes",
+    "the channel coding theorem tells how many bits three classes take",
     source="ckyFi9zero's exercises, 3.4.2",
 )
 def test_a_code_that_notices_a_wrong_bit_is_longer():
-    """Channel coding guards against noise: 3 words, each pair 2 bits apart, need 3 bits."""
+    """To notice one wrong bit, as channel coding does, 3 words need 3 bits instead of 2."""
 
     def notices(words):
         return all((a ^ b).bit_count() >= 2 for a, b in combinations(words, 2))

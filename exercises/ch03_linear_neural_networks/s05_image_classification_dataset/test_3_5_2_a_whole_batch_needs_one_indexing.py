@@ -155,9 +155,11 @@ def test_a_loader_without_workers_never_polls(monkeypatch, torch_rng):
     assert _operations(_loader, *_data(128), 32, torch_rng) > 6 * 128
 
 
-@pytest.mark.misconception("four workers make it fast", source="ckyFi9zero's exercises, 3.5.2")
+@pytest.mark.misconception(
+    "four workers are the way to make it fast", source="ckyFi9zero's exercises, 3.5.2"
+)
 def test_a_quarter_of_the_operations_is_still_more_than_whole_batches_take(torch_rng):
-    """For 512 images each of four workers does over 768 operations; whole batches do fewer."""
+    """Four workers do over 768 operations each for 512 images; whole batches fewer in all."""
     ways = _loader, batches
     by_image, whole = (_operations(way, *_data(512), 64, torch_rng) for way in ways)
 
